@@ -1,0 +1,1 @@
+"""One file, one agent: a loop over a step, and the step."""

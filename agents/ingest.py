@@ -1,0 +1,528 @@
+"""The ingest agent: raw alerts in, changes out.
+
+parse -> identify -> deduplicate -> lifecycle, for one partition at a time. `IngestStep` is the whole of it
+without a broker: records and `now` in, outputs and rows out. Times are milliseconds since 1970.
+
+What it does depends on nothing but its records, its state and the wall clock as *sealed* into its state:
+a record is never compared with a clock that a second run could read differently. `process` stops in front
+of a record that needs a newer wall clock than the sealed one, and whoever drives the step seals and goes on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from pipeline.domain import lifecycle
+from pipeline.domain.alert import Alert, Observation, Periods
+from pipeline.domain.change import Change
+from pipeline.domain.errors import RejectedRecordError
+from pipeline.domain.fingerprint import fingerprint_of, fnv1a_64_many, identity_bytes
+from pipeline.domain.ids import id_from_record, id_from_timer
+from pipeline.domain.partitioner import partition_of
+from pipeline.domain.reasons import Rejection, Unchanged
+from pipeline.domain.severity import LABELS, Severity, severity_of
+from pipeline.domain.timers import TimerWheel, second_of
+from pipeline.domain.timestamps import to_datetime, to_ms
+from pipeline.schemas import raw, records
+from pipeline.schemas.enriched import SCHEMA, Decision, EnrichedAlert, encode
+from pipeline.schemas.records import Output, origin_text
+from tables import keys
+from tables.alerts import AlertTable, Body
+from tables.deliveries import DeliveryTable
+from tables.forwards import ForwardTable
+from tables.progress import Progress, read_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tables.store import Rows, RowStore
+
+RAW_TOPIC: Final = "alerts.raw"
+ENRICHED_TOPIC: Final = "alerts.enriched"
+DEAD_TOPIC: Final = "alerts.dlq"
+_NO_LIMIT: Final = 1 << 62
+# A sealed wall clock this young is good enough to judge a timestamp by.
+_SEAL_AGE_MS: Final = 1000
+_SCHEMA: Final = SCHEMA.encode()
+_SPELLINGS_KEPT: Final = 1000
+_TENANTS_KEPT: Final = 100_000
+_encode_json = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Record(Protocol):
+    """One record as the consumer hands it over."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Emitted:
+    """What a step wants produced since it was last asked."""
+
+    enriched: list[Output] = field(default_factory=list)
+    dead: list[Output] = field(default_factory=list)
+    forwarded: list[Output] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.enriched or self.dead or self.forwarded)
+
+    def by_topic(self) -> dict[str, list[Output]]:
+        """Return the outputs by the topic that each belongs to."""
+        topics = {ENRICHED_TOPIC: self.enriched, DEAD_TOPIC: self.dead, RAW_TOPIC: self.forwarded}
+        return {topic: outputs for topic, outputs in topics.items() if outputs}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a step counted since it was last asked."""
+
+    processed: Counter[tuple[str, Severity, str]] = field(default_factory=Counter)
+    changes: Counter[tuple[str, Change]] = field(default_factory=Counter)
+    unchanged: Counter[Unchanged] = field(default_factory=Counter)
+    rejected: Counter[Rejection] = field(default_factory=Counter)
+    forwarded: int = 0
+    clamped: int = 0
+
+
+class IngestStep:
+    """Everything the ingest agent does to one partition of alerts.raw."""
+
+    def __init__(
+        self,
+        store: RowStore,
+        *,
+        topic: str,
+        partition: int,
+        partitions: int,
+        periods: Periods | None = None,
+        capacity: int = _NO_LIMIT,
+        wall_clock: bool = True,
+        on_report: Callable[[IngestStep, Tally], None] = lambda step, tally: None,
+    ) -> None:
+        self.periods = periods or Periods()
+        self._timers = TimerWheel()
+        self.alerts = AlertTable(store, self._timers, self.periods, capacity)
+        self.deliveries = DeliveryTable(store, self._timers, self.periods.delivery, capacity)
+        self.progress = Progress(topic, partition, partitions)
+        self._wall_clock = wall_clock
+        self._on_report = on_report
+        self._horizon = 0 if wall_clock else _NO_LIMIT
+        self._emitted = Emitted()
+        self._tally = Tally()
+        self.forwards = ForwardTable(store)
+        self._severities: dict[str | int | None, Severity] = {}  # spellings met
+        self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
+        self._identities: dict[int, tuple[str, dict[str, str]] | RejectedRecordError] = {}
+        self._restore(store)
+
+    def _restore(self, store: RowStore) -> None:
+        stored = store.get(keys.PROGRESS)
+        if stored is None:
+            return
+        self.progress = read_progress(stored)
+        self.alerts.load()
+        self.deliveries.load()
+        self._set_horizon()
+        if self.progress.tick:  # it was sealed that time moved on here; what that caused may not have left
+            self.advance(self.progress.wall_ms)
+
+    # -- time
+
+    @property
+    def next_offset(self) -> int:
+        """Return the offset of the next record to process; 0 before the first."""
+        return self.progress.offset
+
+    @property
+    def next_timer_ms(self) -> int:
+        """Return when time alone next may cause something."""
+        return self._timers.next_ms
+
+    def seal(self, wall_ms: int, *, tick: bool) -> None:
+        """Take the wall clock in. The next snapshot carries it, and with `tick` that time moves on to it."""
+        self.progress.wall_ms = max(self.progress.wall_ms, wall_ms)
+        self.progress.tick = tick
+        self._set_horizon()
+
+    def advance(self, now_ms: int) -> None:
+        """Let time pass to `now_ms`: ring every timer until then."""
+        self.progress.tick = False
+        self.progress.stream_ms = max(self.progress.stream_ms, now_ms)
+        for second, due in self._timers.due(now_ms):
+            for key in due:
+                if key[:1] == keys.ALERT:
+                    self._ring(key, second)
+                else:
+                    self.deliveries.expire(key, second * 1000)
+
+    def _set_horizon(self) -> None:
+        if self._wall_clock:
+            self._horizon = self.progress.wall_ms + self.periods.skew
+
+    def _ring(self, key: bytes, second: int) -> None:
+        alert = self.alerts.find(key)
+        if alert is None or alert.timer != second:
+            return
+        now = second * 1000
+        change = lifecycle.pass_time(alert, now, self.periods)
+        if change is None and not alert.open and lifecycle.forgotten_at(alert, self.periods) <= now:
+            self.alerts.drop(key, alert)
+            return
+        if change is not None:
+            if change is Change.EXPIRED:
+                self.alerts.open_count -= 1
+            self.alerts.touch(key, alert)
+            deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
+            output_id = id_from_timer(alert.tenant, f"{alert.fingerprint}/{change.value}", deadline)
+            origin = f"timer/{self.progress.partition}/{deadline}".encode()
+            self._tell(alert, change, self.alerts.body(key), output_id, origin, now, None)
+        self._arm(key, alert)
+
+    def _arm(self, key: bytes, alert: Alert) -> None:
+        alert.timer = second_of(lifecycle.due_at(alert, self.periods))
+        self._timers.arm(alert.timer, key)
+
+    # -- records
+
+    def process(self, batch: Sequence[Record], start: int, wall_ms: int) -> int:
+        """Process records from index `start` on; return the index of the first that was not processed.
+
+        That is the length of the batch, or the record for which the wall clock must be sealed anew first.
+        """
+        parsed, memos = self._parse_all(batch, start)
+        progress, periods = self.progress, self.periods
+        timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
+        stream_ms, done_before = progress.stream_ms, progress.offset
+        for index in range(start, len(batch)):
+            record = batch[index]
+            if record.offset < done_before:  # the state holds it already
+                continue
+            at = record.timestamp
+            if at > stream_ms:
+                if at > self._horizon:
+                    if wall_ms - progress.wall_ms >= _SEAL_AGE_MS:
+                        return index
+                    at = max(stream_ms, self._horizon - periods.skew)
+                    self._tally.clamped += 1
+                if at >= timers.next_ms:
+                    self.advance(at)
+                progress.stream_ms = stream_ms = at
+            elif at < 0:  # the record carries no timestamp
+                at = stream_ms
+            progress.offset = record.offset + 1
+            memo = memos[index - start]
+            alert = memo_get(memo)
+            sent = parsed[index - start]
+            # The usual record by far: an open alert says the same again.
+            if (
+                alert is not None
+                and alert.open
+                and sent.status == raw.FIRING
+                and severity_get(sent.severity) is alert.severity
+                and at >= alert.last_event
+                and sent.id is None
+                and not record.headers
+                and alert.name == sent.name
+                and alert.tenant == sent.tenant_id
+            ):
+                alert.count += 1
+                alert.last_seen = alert.last_event = at
+                if sent.value is not None:
+                    alert.value = sent.value
+                ends_at = alert.ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
+                if (
+                    not alert.dirty
+                    or alert.count == alert.told_count + 1
+                    or (ends_at is not None and ends_at <= alert.timer * 1000 - 1000)
+                ):
+                    self._repeat(keys.alert(alert.tenant, alert.fingerprint), alert)
+            else:
+                self._take(record, sent, at, memo, alert)
+        return len(batch)
+
+    def _parse_all(self, batch: Sequence[Record], start: int) -> tuple[list[Any], list[int]]:
+        """Return for each record from `start` what it says, or why it is refused, and the hash of its identity.
+
+        Identities never met before are computed here, all at once.
+        """
+        parsed: list[Any] = []
+        memos: list[int] = []
+        unknown: dict[int, raw.RawAlert] = {}
+        known = self.alerts.memo
+        parse = raw.parse
+        for record in batch[start:] if start else batch:
+            try:
+                sent = parse(record.value)
+            except RejectedRecordError as error:
+                parsed.append(error)
+                memos.append(0)
+                continue
+            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
+            parsed.append(sent)
+            memos.append(memo)
+            if memo not in known:
+                unknown[memo] = sent
+        self._identities = _identities(unknown) if unknown else {}
+        return parsed, memos
+
+    def _take(
+        self, record: Record, sent: raw.RawAlert | RejectedRecordError, at: int, memo: int, known: Alert | None
+    ) -> None:
+        """Process a record that is not a plain repeat."""
+        try:
+            if isinstance(sent, RejectedRecordError):
+                raise sent
+            raw.check(sent)
+            severity = self._severity_of(sent.severity)
+            fingerprint, labels = self._identity(sent, memo, known)
+            extra = raw.extra_of(record.value or b"")
+            origin = self._origin(record, sent.tenant_id)
+        except RejectedRecordError as error:
+            self._reject(record, error, at)
+            return
+        if origin is None:
+            return
+        firing = sent.status != raw.RESOLVED
+        self._tally.processed[sent.tenant_id, severity, raw.FIRING if firing else raw.RESOLVED] += 1
+        key = keys.alert(sent.tenant_id, fingerprint)
+        alert = self.alerts.find(key)
+        seen = Observation(firing, severity, at, to_ms(sent.starts_at), to_ms(sent.ends_at), sent.value)
+        if sent.id is not None and self._is_second_copy(sent, seen):
+            self._tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
+            if alert is not None and alert.open and firing and at > alert.last_event:
+                # It counts for nothing, but whoever keeps sending one id does say that the alert goes on.
+                alert.last_seen = alert.last_event = at
+                self.alerts.touch(key, alert)
+            return
+        if alert is not None and alert.count > alert.tallied:  # plain repeats before this record
+            self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
+            alert.tallied = alert.count
+        change = self._change(key, sent, alert, seen, fingerprint)
+        if isinstance(change, Unchanged):
+            self._tally.unchanged[change] += 1
+            return
+        alert = self.alerts.find(key) if alert is None else alert
+        if alert is None:
+            raise AssertionError("a change without an alert")
+        alert.tallied = alert.count
+        self.alerts.remember(memo, alert)
+        if change is None:
+            self._repeat(key, alert)
+            return
+        body = Body(
+            labels=msgspec.Raw(_encode_json(labels)),
+            annotations=msgspec.Raw(_encode_json(sent.annotations or {})),
+            source=sent.source,
+            generator_url=sent.generator_url,
+            extra=extra,
+        )
+        self.alerts.put_body(key, body)
+        self.alerts.touch(key, alert)
+        self._arm(key, alert)
+        topic, partition, offset = origin
+        output_id = id_from_record(alert.tenant, topic, partition, offset, change.value)
+        self._tell(alert, change, body, output_id, origin_text(topic, partition, offset), at, record)
+
+    def _change(
+        self, key: bytes, sent: raw.RawAlert, alert: Alert | None, seen: Observation, fingerprint: str
+    ) -> Change | Unchanged | None:
+        """Return what the record makes of its alert, new or known."""
+        if alert is None:
+            if not seen.firing:
+                return Unchanged.UNKNOWN_ALERT
+            self.alerts.add(key, lifecycle.opened(sent.tenant_id, fingerprint, sent.name, seen))
+            return Change.OPENED
+        was_open = alert.open
+        change = lifecycle.observe(alert, seen, self.periods)
+        self.alerts.open_count += alert.open - was_open
+        return change
+
+    def _repeat(self, key: bytes, alert: Alert) -> None:
+        """Keep what a repeat changed, and see that it is told in time."""
+        self.alerts.touch(key, alert)
+        if second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
+            self._arm(key, alert)
+
+    def _identity(self, sent: raw.RawAlert, memo: int, known: Alert | None) -> tuple[str, dict[str, str]]:
+        """Return fingerprint and labels of a record.
+
+        Raises:
+            RejectedRecordError: if the labels are not within the contract.
+        """
+        prepared = self._identities.get(memo)
+        if prepared is None:
+            labels = raw.labels_of(sent)
+            if known is not None and known.tenant == sent.tenant_id and known.name == sent.name:
+                return known.fingerprint, labels
+            return sent.fingerprint or fingerprint_of(sent.name, labels), labels
+        if isinstance(prepared, RejectedRecordError):
+            raise prepared
+        return prepared
+
+    def _severity_of(self, spelling: str | int | None) -> Severity:
+        severity = self._severities.get(spelling)
+        if severity is not None:
+            return severity
+        severity = severity_of(spelling)
+        if severity is None:
+            raise RejectedRecordError(
+                Rejection.UNKNOWN_SEVERITY, f"severity {str(spelling)[:80]!r}: wanted one of {', '.join(LABELS)}"
+            )
+        if len(self._severities) < _SPELLINGS_KEPT:
+            self._severities[spelling] = severity
+        return severity
+
+    def _is_second_copy(self, sent: raw.RawAlert, seen: Observation) -> bool:
+        said = (sent.source, sent.id, seen.firing, int(seen.severity), seen.starts_at)
+        return self.deliveries.is_again(keys.delivery(sent.tenant_id, *said), seen.at)
+
+    def _origin(self, record: Record, tenant: str) -> tuple[str, int, int] | None:
+        """Return where the record first came in; None if it is dealt with: sent on, or here before.
+
+        Raises:
+            RejectedRecordError: if it was sent on once already and still is not where it belongs.
+        """
+        progress = self.progress
+        here = (progress.topic, progress.partition, record.offset)
+        came_from = next((value for name, value in record.headers if name == records.FORWARDED), None)
+        belongs = self._partitions.get(tenant)
+        if belongs is None:
+            belongs = partition_of(tenant, progress.partitions)
+            if len(self._partitions) < _TENANTS_KEPT:
+                self._partitions[tenant] = belongs
+        if belongs != progress.partition:
+            if came_from is not None:
+                raise RejectedRecordError(
+                    Rejection.WRONG_PARTITION, f"{tenant} belongs to partition {belongs}, and it was sent on before"
+                )
+            headers = [*record.headers, (records.FORWARDED, origin_text(*here))]
+            self._emitted.forwarded.append(
+                Output(tenant.encode(), record.value, headers, record.timestamp, belongs)
+            )
+            self._tally.forwarded += 1
+            return None
+        if came_from is None:
+            return here
+        try:
+            origin = records.read_origin(came_from)
+        except ValueError:
+            return here  # a header of somebody else's that happens to have the name
+        if self.forwards.is_again(tenant, origin[1], origin[2]):
+            self._tally.unchanged[Unchanged.DUPLICATE_FORWARD] += 1
+            return None
+        return origin
+
+    # -- outputs
+
+    def _reject(self, record: Record, error: RejectedRecordError, at: int) -> None:
+        progress = self.progress
+        headers = [
+            (
+                records.ID,
+                id_from_record("", progress.topic, progress.partition, record.offset, "dead").encode(),
+            ),
+            (records.SCHEMA, records.DEAD_LETTER_SCHEMA),
+            (records.ORIGIN, origin_text(progress.topic, progress.partition, record.offset)),
+            (records.REASON, error.reason.value.encode()),
+            (records.DETAIL, records.clipped(error.detail)),
+            *record.headers,
+        ]
+        self._emitted.dead.append(Output(record.key, record.value, headers, at, progress.partition))
+        self._tally.rejected[error.reason] += 1
+
+    def _tell(
+        self, alert: Alert, change: Change, body: Body, output_id: str, origin: bytes, at: int, cause: Record | None
+    ) -> None:
+        ends_at = None if alert.ends_at is None else to_datetime(alert.ends_at)
+        value = encode(
+            EnrichedAlert(
+                output_id,
+                alert.tenant,
+                alert.fingerprint,
+                alert.name,
+                LABELS[alert.severity],
+                raw.FIRING if alert.open else raw.RESOLVED,
+                change,
+                alert.count,
+                to_datetime(alert.starts_at),
+                to_datetime(alert.last_seen),
+                ends_at,
+                body.labels,
+                body.annotations,
+                body.source,
+                alert.value,
+                body.generator_url,
+                "active",
+                [],
+                {},
+                [Decision("lifecycle", "pass", lifecycle.why(change, alert, self.periods).value)],
+                msgspec.UNSET if body.extra is None else body.extra,
+            )
+        )
+        headers = [(records.ID, output_id.encode()), (records.SCHEMA, _SCHEMA), (records.ORIGIN, origin)]
+        if cause is not None and cause.headers:
+            headers += [(name, text) for name, text in cause.headers if name == records.TRACEPARENT]
+        self._emitted.enriched.append(
+            Output(alert.tenant.encode(), value, headers, at, self.progress.partition)
+        )
+        self._tally.changes[alert.tenant, change] += 1
+
+    def take_emitted(self) -> Emitted:
+        """Hand over what is to be produced since the last call."""
+        emitted, self._emitted = self._emitted, Emitted()
+        return emitted
+
+    def take_tally(self) -> Tally:
+        """Hand over what was counted since the last call; repeats appear once a snapshot was taken."""
+        tally, self._tally = self._tally, Tally()
+        return tally
+
+    def snapshot(self) -> Rows:
+        """Return every row that changed since the last snapshot, with the offset they include."""
+        rows: Rows = {}
+        self.alerts.snapshot(rows, self._tally.processed)
+        self.deliveries.snapshot(rows)
+        self.forwards.snapshot(rows)
+        key, value = self.progress.row()
+        rows[key] = value
+        return rows
+
+    def report(self) -> None:
+        """Pass on what was counted since the last report."""
+        self._on_report(self, self.take_tally())
+
+    def shrink(self) -> None:
+        """Let go of objects beyond the capacity. Call it right after a snapshot."""
+        self.alerts.shrink()
+        self.deliveries.shrink()
+
+
+def _identities(
+    unknown: Mapping[int, raw.RawAlert],
+) -> dict[int, tuple[str, dict[str, str]] | RejectedRecordError]:
+    """Return fingerprint and labels of each record, or why its labels are refused."""
+    identities: dict[int, tuple[str, dict[str, str]] | RejectedRecordError] = {}
+    blobs: list[bytes] = []
+    hashed: list[tuple[int, dict[str, str]]] = []
+    for memo, sent in unknown.items():
+        try:
+            labels = raw.labels_of(sent)
+        except RejectedRecordError as error:
+            identities[memo] = error
+            continue
+        if sent.fingerprint:
+            identities[memo] = sent.fingerprint, labels
+        else:
+            hashed.append((memo, labels))
+            blobs.append(identity_bytes(sent.name, labels))
+    for (memo, labels), value in zip(hashed, fnv1a_64_many(blobs), strict=True):
+        identities[memo] = f"{value:016x}", labels
+    return identities

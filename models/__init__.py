@@ -1,0 +1,1 @@
+"""Online models: one file, one model. Empty until the first one ships."""

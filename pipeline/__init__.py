@@ -1,0 +1,1 @@
+"""The product: decisions inside, wiring outside."""

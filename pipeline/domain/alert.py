@@ -1,0 +1,60 @@
+"""The life of one alert, as the pipeline remembers it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.domain.severity import Severity  # noqa: TC001 - msgspec reads the annotation at run time
+
+
+class Alert(msgspec.Struct, gc=False):
+    """One (tenant, fingerprint): open or ended. Times are milliseconds since 1970, by the records' clock.
+
+    Mutable on purpose: a repeat is a counter, and a million of these must fit into memory.
+    """
+
+    tenant: str
+    fingerprint: str
+    name: str
+    severity: Severity
+    open: bool
+    count: int  # firing records since it opened
+    starts_at: int
+    last_seen: int  # the newest firing record
+    last_event: int  # the newest accepted record of either status
+    ends_at: int | None  # the end the sender announced, while open; the end itself, afterwards
+    value: float | None
+    told_at: int  # when a change or a digest last left
+    told_count: int  # `count` in that record
+
+    # Not part of the state: what the worker remembers about this object until it lets go of it.
+    timer: int = 0  # the second at which somebody will look at this alert again; 0: nobody
+    memo: int = 0  # its key in the table of label texts seen; 0: none
+    tallied: int = 0  # `count` when metrics were last taken
+    dirty: bool = False
+
+    @property
+    def untold(self) -> int:
+        """Return how many repeats no record has told of yet."""
+        return self.count - self.told_count
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False):
+    """What one valid record says about an alert."""
+
+    firing: bool
+    severity: Severity
+    at: int  # the record's timestamp, after clamping
+    starts_at: int | None
+    ends_at: int | None
+    value: float | None
+
+
+class Periods(msgspec.Struct, frozen=True):
+    """The periods of an alert's life, in milliseconds."""
+
+    digest: int = 60_000  # at most one digest of repeats per alert in this time
+    resolve: int = 5 * 60_000  # without a word for this long an alert is expired
+    reopen: int = 30 * 60_000  # firing again this soon after its end is the same trouble
+    delivery: int = 5 * 60_000  # the same sender id within this time is one delivery
+    skew: int = 5 * 60_000  # a timestamp further ahead than this is not believed

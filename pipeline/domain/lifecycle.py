@@ -1,0 +1,154 @@
+"""The life of an alert: what a record, or time alone, makes of it.
+
+    (unknown) --firing--> open --resolved--> ended --firing soon--> open (reopened)
+                          |  ^                  +---firing later--> open (opened)
+                          |  +-- the same again: counted, told in digests
+                          +-- its end passes, or nobody repeats it: ended (expired)
+
+The functions change the alert they are given and return what to tell; None is a repeat, told later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.domain.alert import Alert
+from pipeline.domain.change import Change
+from pipeline.domain.reasons import Told, Unchanged
+
+if TYPE_CHECKING:
+    from pipeline.domain.alert import Observation, Periods
+
+
+def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert:
+    """Return the alert that a first firing record opens."""
+    return Alert(
+        tenant=tenant,
+        fingerprint=fingerprint,
+        name=name,
+        severity=seen.severity,
+        open=True,
+        count=1,
+        starts_at=seen.at if seen.starts_at is None else seen.starts_at,
+        last_seen=seen.at,
+        last_event=seen.at,
+        ends_at=seen.ends_at,
+        value=seen.value,
+        told_at=seen.at,
+        told_count=1,
+    )
+
+
+def observe(alert: Alert, seen: Observation, periods: Periods) -> Change | Unchanged | None:
+    """Return what the record `seen` makes of the known `alert`: a change, nothing and why, or None for a repeat."""
+    if not seen.firing:
+        return _resolve(alert, seen)
+    if not alert.open:
+        return _fire_again(alert, seen, periods)
+    alert.count += 1
+    if seen.at < alert.last_event:  # a late record: it did fire, but it does not say how the alert is now
+        return None
+    alert.last_seen = alert.last_event = seen.at
+    alert.ends_at = seen.ends_at
+    if seen.value is not None:
+        alert.value = seen.value
+    if seen.severity == alert.severity:
+        return None
+    change = Change.SEVERITY_RAISED if seen.severity > alert.severity else Change.SEVERITY_LOWERED
+    alert.severity = seen.severity
+    tell(alert, seen.at)
+    return change
+
+
+def _resolve(alert: Alert, seen: Observation) -> Change | Unchanged:
+    if not alert.open:
+        return Unchanged.ALREADY_RESOLVED
+    # Like is compared with like: the senders' clock with itself, and the records' clock with itself.
+    if seen.at < alert.last_event or (seen.ends_at is not None and seen.ends_at < alert.starts_at):
+        return Unchanged.OLDER_THAN_KNOWN
+    alert.open = False
+    alert.last_event = seen.at
+    # An end is not later than the record that tells of it: a wrong year must not keep the alert for ever.
+    alert.ends_at = seen.at if seen.ends_at is None else min(seen.ends_at, seen.at)
+    if seen.value is not None:
+        alert.value = seen.value
+    tell(alert, seen.at)
+    return Change.RESOLVED
+
+
+def _fire_again(alert: Alert, seen: Observation, periods: Periods) -> Change | Unchanged:
+    if seen.at < alert.last_event:
+        return Unchanged.OLDER_THAN_KNOWN
+    ended_at = alert.last_event if alert.ends_at is None else alert.ends_at
+    change = Change.REOPENED if seen.at - ended_at <= periods.reopen else Change.OPENED
+    alert.open = True
+    alert.count = 1
+    alert.tallied = 0
+    alert.severity = seen.severity
+    alert.starts_at = seen.at if seen.starts_at is None else seen.starts_at
+    alert.last_seen = alert.last_event = seen.at
+    alert.ends_at = seen.ends_at
+    alert.value = seen.value
+    tell(alert, seen.at)
+    return change
+
+
+def pass_time(alert: Alert, now: int, periods: Periods) -> Change | None:
+    """Return what the time `now`, at which nothing was heard, makes of an open alert."""
+    if not alert.open:
+        return None
+    deadline = expires_at(alert, periods)
+    if deadline <= now:
+        alert.open = False
+        alert.last_event = alert.last_seen
+        alert.ends_at = deadline
+        tell(alert, now)
+        return Change.EXPIRED
+    if alert.untold and alert.told_at + periods.digest <= now:
+        tell(alert, now)
+        return Change.REPEATED
+    return None
+
+
+def expires_at(alert: Alert, periods: Periods) -> int:
+    """Return when an open alert that nobody repeats is expired."""
+    return alert.last_seen + periods.resolve if alert.ends_at is None else alert.ends_at
+
+
+def forgotten_at(alert: Alert, periods: Periods) -> int:
+    """Return when an ended alert is no longer remembered: firing again then, it is a new one."""
+    return (alert.last_event if alert.ends_at is None else alert.ends_at) + periods.reopen + 1
+
+
+def due_at(alert: Alert, periods: Periods) -> int:
+    """Return when time alone next means something to this alert."""
+    if not alert.open:
+        return forgotten_at(alert, periods)
+    deadline = expires_at(alert, periods)
+    if alert.untold:
+        return min(deadline, alert.told_at + periods.digest)
+    return deadline
+
+
+def tell(alert: Alert, now: int) -> None:
+    """Note that a record about this alert leaves at `now`."""
+    alert.told_at = max(alert.told_at, now)
+    alert.told_count = alert.count
+
+
+def why(change: Change, alert: Alert, periods: Periods) -> Told:
+    """Return the reason that goes with `change` of `alert`, as it is after the change."""
+    if change is Change.EXPIRED and alert.ends_at == alert.last_seen + periods.resolve:
+        return Told.NOT_SEEN_AGAIN
+    return _WHY[change]
+
+
+_WHY = {
+    Change.EXPIRED: Told.ENDS_AT_PASSED,
+    Change.OPENED: Told.FIRST_SEEN,
+    Change.REOPENED: Told.FIRED_AGAIN,
+    Change.SEVERITY_RAISED: Told.SEVERITY_CHANGED,
+    Change.SEVERITY_LOWERED: Told.SEVERITY_CHANGED,
+    Change.RESOLVED: Told.RESOLVED_BY_SENDER,
+    Change.REPEATED: Told.DIGEST_DUE,
+}

@@ -1,0 +1,29 @@
+"""Time inside the pipeline is an int: milliseconds since 1970 in UTC, as in a Kafka record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+# Go's zero time, which Alertmanager sends where there is no end.
+_UNSET_YEAR = 1
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    """Return `moment` in milliseconds, rounded down; None for None and for Go's zero time."""
+    if moment is None or moment.year == _UNSET_YEAR:
+        return None
+    return (moment - EPOCH) // _MILLISECOND
+
+
+def to_datetime(ms: int) -> datetime:
+    """Return the moment `ms` milliseconds after 1970 in UTC."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def to_text(ms: int) -> str:
+    """Return `ms` as RFC 3339 in UTC, with a fraction only where there is one."""
+    moment = to_datetime(ms)
+    digits = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"

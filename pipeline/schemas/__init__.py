@@ -1,0 +1,1 @@
+"""What records look like at every border."""

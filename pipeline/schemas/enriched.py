@@ -1,0 +1,56 @@
+"""alerts.enriched, version 1: one change of one alert, with its reasons."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotation at run time
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.domain.change import Change  # noqa: TC001 - msgspec reads the annotation at run time
+
+SCHEMA: Final = "alerts.enriched/1"
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """One stage's word on the alert, and why."""
+
+    stage: str
+    verdict: str
+    reason: str
+    rule: str | None = None
+    version: int | None = None
+
+
+class EnrichedAlert(msgspec.Struct, gc=False):
+    """One record of alerts.enriched."""
+
+    id: str
+    tenant_id: str
+    fingerprint: str
+    name: str
+    severity: str
+    status: str
+    change: Change
+    count: int
+    starts_at: datetime
+    last_seen_at: datetime
+    ends_at: datetime | None
+    labels: msgspec.Raw
+    annotations: msgspec.Raw
+    source: str | None
+    value: float | None
+    generator_url: str | None
+    verdict: str
+    suppressed_by: list[str]
+    scores: dict[str, float]
+    decisions: list[Decision]
+    extra: Any = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(alert: EnrichedAlert) -> bytes:
+    """Return the JSON bytes of `alert`."""
+    return _encoder.encode(alert)

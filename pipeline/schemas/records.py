@@ -1,0 +1,48 @@
+"""Records on their way out: what a step hands to the stream, and the headers they carry."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+Headers = list[tuple[str, bytes]]
+
+ID: Final = "id"
+SCHEMA: Final = "schema"
+ORIGIN: Final = "origin"
+TRACEPARENT: Final = "traceparent"
+REASON: Final = "reason"
+DETAIL: Final = "detail"
+FORWARDED: Final = "forwarded-from"  # the origin of a record that was sent on to its tenant's partition
+
+DEAD_LETTER_SCHEMA: Final = b"alerts.dlq/1"
+_DETAIL_BYTES: Final = 500
+
+
+class Output(NamedTuple):
+    """One record to produce."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp: int  # event time, ms
+    partition: int
+
+
+def origin_text(topic: str, partition: int, offset: int) -> bytes:
+    """Return `topic/partition/offset`, as the `origin` header says it."""
+    return f"{topic}/{partition}/{offset}".encode()
+
+
+def read_origin(text: bytes) -> tuple[str, int, int]:
+    """Return topic, partition and offset from an `origin` text.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    topic, partition, offset = text.decode().rsplit("/", 2)
+    return topic, int(partition), int(offset)
+
+
+def clipped(detail: str) -> bytes:
+    """Return a detail short enough for a header."""
+    return detail.encode("utf-8", "replace")[:_DETAIL_BYTES]

@@ -1,0 +1,1 @@
+"""What makes Faust fast and exact. Private API of Faust and aiokafka is used here and nowhere else."""

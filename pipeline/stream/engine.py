@@ -1,0 +1,125 @@
+"""The Faust application around one runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.app.base import BootStrategy
+
+from pipeline.stream.recovery import BatchTableManager
+from pipeline.stream.table import RuntimeTable
+from pipeline.stream.transport import BatchTopic, BatchTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+    from pathlib import Path
+
+    from faust.types.transports import TransportT
+    from faust.types.tuples import TP
+
+    from pipeline.stream.runtime import Runtime
+    from pipeline.stream.transport import BatchMessage
+
+# Batches that may wait in a stream's queue, per partition. They bound memory; the order of batches is kept.
+_QUEUED_BATCHES = 4
+_FETCH_BYTES = 4 << 20
+
+
+class _Boot(BootStrategy):
+    """What Faust starts: its web server is not part of it."""
+
+    enable_web = False
+
+
+class EngineApp(faust.App):
+    """A Faust app whose only source of records, state and progress is the runtime."""
+
+    BootStrategy = _Boot
+
+    def __init__(self, *args: Any, feed: Runtime, **kwargs: Any) -> None:
+        self.feed = feed
+        super().__init__(*args, **kwargs)
+
+    def _new_transport(self) -> TransportT:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> TransportT:
+        return BatchTransport(self.conf.broker_producer, self)
+
+
+def create_engine(
+    runtime: Runtime,
+    *,
+    partitions: int,
+    session_timeout: float,
+    heartbeat_interval: float,
+    rebalance_timeout: float,
+    standby_replicas: int,
+    instance_id: str | None,
+    data_dir: Path,
+) -> EngineApp:
+    """Return the app that feeds `runtime`, not yet started."""
+    config = runtime.config
+    app = EngineApp(
+        config.group,
+        feed=runtime,
+        broker=[f"kafka://{server}" for server in config.connection.servers],
+        datadir=str(data_dir / "faust"),
+        store="memory://",
+        TableManager=BatchTableManager,
+        topic_partitions=partitions,
+        # Topics are created by `core-alerts topics create`, with settings that Faust does not know of.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        stream_buffer_maxsize=_QUEUED_BATCHES,
+        consumer_max_fetch_size=_FETCH_BYTES,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=instance_id,
+        broker_session_timeout=session_timeout,
+        broker_heartbeat_interval=heartbeat_interval,
+        broker_rebalance_timeout=rebalance_timeout,
+        broker_request_timeout=max(config.request_timeout, session_timeout),
+        broker_max_poll_interval=300.0,
+        broker_commit_interval=1.0,
+        producer_request_timeout=config.request_timeout,
+        table_standby_replicas=standby_replicas,
+        web_enabled=False,
+        autodiscover=False,
+        monitor=None,
+    )
+    table = RuntimeTable(
+        app,
+        name=config.agent,
+        partitions=partitions,
+        key_type=bytes,
+        value_type=bytes,
+        help=f"state of the {config.agent} agent",
+    )
+    app.tables.add(table)
+    source = BatchTopic(
+        app,
+        topics=[config.input_topic],
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        maxsize=_QUEUED_BATCHES,
+    )
+
+    @app.agent(source, name=config.agent)
+    async def process(stream: AsyncIterable[BatchMessage]) -> None:
+        async for batch in stream:
+            await runtime.handle(batch)
+
+    runtime.generation = lambda: int(app.consumer_generation_id)
+
+    def restored_to(tp: TP, position: int) -> None:
+        app.tables.recovery.restored_to(tp, position)
+
+    runtime.restored_to = restored_to
+    return app

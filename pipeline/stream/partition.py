@@ -1,0 +1,227 @@
+"""One partition at work: its step, its store, and the checkpoint that makes both and the output durable.
+
+A checkpoint is made in this order and no other:
+
+1. everything that the records up to its offset caused is written (at_least_once: it already left),
+2. one transaction on the partition's own transactional id: the changed rows go to the changelog, and in
+   exactly_once the outputs and the input offset with them,
+3. the same rows and the changelog offset go to RocksDB in one batch,
+4. the offset may be committed.
+
+A worker that dies in between resumes from the last checkpoint whose transaction was committed; one that was
+only thought dead finds its transactional id fenced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import TopicPartition
+
+from pipeline.stream.producing import Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.schemas.records import Output
+    from pipeline.stream.producing import BatchProducer
+    from pipeline.stream.runtime import Observer
+    from pipeline.stream.step import Step
+    from pipeline.stream.store import PartitionStore
+    from tables.store import Rows
+
+# How many outputs may wait for a commit before reading stops.
+_UNCOMMITTED_OUTPUTS = 50_000
+
+
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a partition reads and writes, and how often it makes itself durable."""
+
+    input_topic: str
+    changelog_topic: str
+    group: str
+    exactly_once: bool
+    interval: float  # seconds between checkpoints
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    """Everything one checkpoint makes durable."""
+
+    offset: int
+    rows: Rows
+    sent: list[Sent]  # at_least_once: on their way already
+    outputs: dict[str, list[Output]] = field(default_factory=dict)  # exactly_once: part of the transaction
+
+
+class PartitionTask:
+    """Process the batches of one partition, one after the other."""
+
+    def __init__(
+        self,
+        number: int,
+        plan: Plan,
+        step: Step,
+        store: PartitionStore,
+        state_producer: BatchProducer,
+        output_producer: BatchProducer | None,
+        observer: Observer,
+    ) -> None:
+        self.number = number
+        self.step = step
+        self.durable_offset: int | None = None  # what may be committed
+        self.durable_at = time.monotonic()
+        self._plan = plan
+        self._store = store
+        self._state_producer = state_producer
+        self._output_producer = output_producer
+        self._observer = observer
+        self._turn = asyncio.Lock()  # one batch, tick or snapshot at a time
+        self._sent: list[Sent] = []
+        self._outputs: dict[str, list[Output]] = {}
+        self._waiting = 0  # outputs in `_outputs`
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._snapshot_at = 0.0
+        self._snapshot_offset = step.next_offset
+        self.pending = False  # something happened since the last snapshot
+
+    @property
+    def tp(self) -> TopicPartition:
+        """Return the input partition."""
+        return TopicPartition(self._plan.input_topic, self.number)
+
+    async def start(self) -> None:
+        """Let leave what a sealed tick caused while the step was restored."""
+        async with self._turn:
+            await self._let_leave()
+
+    async def take(self, records: Sequence[Any]) -> None:
+        """Process `records`, and make a checkpoint if it is time."""
+        async with self._turn:
+            done = 0
+            while True:
+                done = self.step.process(records, done, _wall_ms())
+                self.pending = True
+                if done == len(records):
+                    break
+                await self._seal(tick=False, now_ms=_wall_ms())
+            await self._let_leave()
+            if time.monotonic() - self._snapshot_at >= self._plan.interval:
+                await self._checkpoint_if_free()
+
+    async def pass_time(self, now_ms: int) -> None:
+        """Ring the timers that are due by `now_ms`, a wall clock time at which nothing was left to read."""
+        if self.step.next_timer_ms > now_ms:
+            return
+        async with self._turn:
+            if self.step.next_timer_ms > now_ms:
+                return
+            await self._seal(tick=True, now_ms=now_ms)
+            self.step.advance(now_ms)
+            self.pending = True
+            await self._let_leave()
+
+    async def checkpoint_if_due(self) -> None:
+        """Make a checkpoint if something is pending and the interval is over."""
+        if self.pending and time.monotonic() - self._snapshot_at >= self._plan.interval:
+            async with self._turn:
+                await self._checkpoint_if_free()
+
+    async def finish(self) -> None:
+        """Make everything durable."""
+        async with self._turn:
+            await self._wait_for_checkpoint()
+            if self.pending:
+                await self._commit(self._take_snapshot())
+
+    async def abandon(self) -> None:
+        """Stop without making anything durable."""
+        if self._checkpoint is not None and not self._checkpoint.done():
+            self._checkpoint.cancel()
+            await asyncio.wait([self._checkpoint])
+
+    async def _seal(self, *, tick: bool, now_ms: int) -> None:
+        """Let the step see the wall clock `now_ms`.
+
+        In at_least_once what follows leaves before the next checkpoint, and a second run must come to the same
+        result: so the time is made durable first. In exactly_once both are one transaction.
+        """
+        if self._plan.exactly_once:
+            self.step.seal(now_ms, tick=False)
+            return
+        await self._let_leave()
+        await self._wait_for_checkpoint()
+        self.step.seal(now_ms, tick=tick)
+        await self._commit(self._take_snapshot())
+
+    async def _let_leave(self) -> None:
+        emitted = self.step.take_emitted()
+        if not emitted:
+            return
+        self.pending = True
+        for topic, outputs in emitted.by_topic().items():
+            self._observer.leaving(outputs)
+            if self._output_producer is not None:
+                self._sent.append(await self._output_producer.send(topic, outputs))
+            else:
+                self._outputs.setdefault(topic, []).extend(outputs)
+                self._waiting += len(outputs)
+
+    async def _checkpoint_if_free(self) -> None:
+        if self._checkpoint is not None and not self._checkpoint.done():
+            if self._waiting < _UNCOMMITTED_OUTPUTS:
+                return  # go on reading; the next batch asks again
+            await self._wait_for_checkpoint()
+        elif self._checkpoint is not None:
+            await self._wait_for_checkpoint()  # passes on what it failed with
+        snapshot = self._take_snapshot()
+        self._checkpoint = asyncio.create_task(self._commit(snapshot), name=f"checkpoint-{self.number}")
+
+    async def _wait_for_checkpoint(self) -> None:
+        if self._checkpoint is not None:
+            task, self._checkpoint = self._checkpoint, None
+            await task
+
+    def _take_snapshot(self) -> _Snapshot:
+        rows = self.step.snapshot()
+        self._store.in_flight = rows
+        self.step.shrink()
+        self.step.report()
+        snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs)
+        self._sent, self._outputs, self._waiting = [], {}, 0
+        self._snapshot_at = time.monotonic()
+        self.pending = False
+        return snapshot
+
+    async def _commit(self, snapshot: _Snapshot) -> None:
+        started = time.monotonic()
+        for sent in snapshot.sent:
+            await sent.delivered()
+        producer, plan = self._state_producer, self._plan
+        await producer.begin()
+        parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
+        rows = [(key, value, _NO_HEADERS, None) for key, value in snapshot.rows.items()]
+        changelog = await producer.send_rows(plan.changelog_topic, self.number, rows)
+        if plan.exactly_once:
+            await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
+        for part in parts:
+            await part.delivered()
+        changelog_offset = await changelog.delivered()
+        await producer.commit()
+        await asyncio.to_thread(self._store.write, snapshot.rows.items(), changelog_offset)
+        if self._store.in_flight is snapshot.rows:
+            self._store.in_flight = {}
+        self.durable_offset = snapshot.offset
+        self.durable_at = time.monotonic()
+        self._observer.checkpoint_took(self.durable_at - started, len(snapshot.rows))
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

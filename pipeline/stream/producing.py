@@ -1,0 +1,156 @@
+"""Producing by hand-built batches: one future for each batch, not for each record."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from pipeline.domain.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.kafka_connection import KafkaConnection
+    from pipeline.schemas.records import Output
+
+# Below the broker's default limit for a batch (1 MiB with its header).
+BATCH_BYTES = 900_000
+_REQUEST_BYTES = 4 << 20
+# The broker answers CONCURRENT_TRANSACTIONS while the previous one still completes: ask again soon.
+_RETRY_BACKOFF_MS = 10
+
+
+class FencedError(InfrastructureError):
+    """Another worker owns the partition now; what this one still had is void."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """Batches on their way, with the number of records in each."""
+
+    futures: list[tuple[asyncio.Future[Any], int]]
+
+    async def delivered(self) -> int:
+        """Wait for all of them; return the offset of the last record, -1 for none.
+
+        Raises:
+            InfrastructureError: if one could not be written.
+        """
+        last = -1
+        try:
+            for future, count in self.futures:
+                metadata = await future
+                last = max(last, metadata.offset + count - 1)
+        except KafkaError as error:
+            raise broker_error(error) from error
+        return last
+
+
+def broker_error(error: BaseException) -> InfrastructureError:
+    """Return what to tell an operator about an error of a Kafka client."""
+    if isinstance(error, ProducerFenced):
+        return FencedError("another worker has taken this partition over; this one starts anew")
+    return InfrastructureError(
+        f"Kafka did not take what was written ({error!r}). Look at the brokers and the network, "
+        "and start the worker again: nothing past the last checkpoint was committed."
+    )
+
+
+class BatchProducer:
+    """An idempotent producer, transactional if it is given an id, that sends batches it builds itself."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        client_id: str,
+        request_timeout_ms: int,
+        transactional_id: str | None = None,
+        transaction_timeout_ms: int = 15_000,
+    ) -> None:
+        self.transactional_id = transactional_id
+        self._producer = AIOKafkaProducer(
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=_REQUEST_BYTES,
+            request_timeout_ms=request_timeout_ms,
+            retry_backoff_ms=_RETRY_BACKOFF_MS,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+            **connection.aiokafka(),
+        )
+
+    async def start(self) -> None:
+        """Connect; a transactional producer thereby fences every earlier one with its id.
+
+        Raises:
+            InfrastructureError: if the brokers cannot be reached.
+        """
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            raise broker_error(error) from error
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._producer.stop()
+
+    async def send(self, topic: str, outputs: Iterable[Output]) -> Sent:
+        """Send `outputs`, those of one partition in their order; return once they are queued."""
+        by_partition: dict[int, list[Output]] = {}
+        for output in outputs:
+            by_partition.setdefault(output.partition, []).append(output)
+        sent = Sent([])
+        for partition, records in by_partition.items():
+            rows = [(record.key, record.value, record.headers, record.timestamp) for record in records]
+            sent.futures += (await self.send_rows(topic, partition, rows)).futures
+        return sent
+
+    async def send_rows(
+        self, topic: str, partition: int, rows: Sequence[tuple[bytes | None, bytes | None, Any, int | None]]
+    ) -> Sent:
+        """Send (key, value, headers, timestamp) rows to one partition, in as few batches as they fit in."""
+        sent = Sent([])
+        builder, count = self._producer.create_batch(), 0
+        try:
+            for key, value, headers, timestamp in rows:
+                if builder.append(key=key, value=value, headers=headers, timestamp=timestamp) is None:
+                    builder.close()
+                    sent.futures.append((await self._producer.send_batch(builder, topic, partition=partition), count))
+                    builder, count = self._producer.create_batch(), 0
+                    builder.append(key=key, value=value, headers=headers, timestamp=timestamp)
+                count += 1
+            if count:
+                builder.close()
+                sent.futures.append((await self._producer.send_batch(builder, topic, partition=partition), count))
+        except KafkaError as error:
+            raise broker_error(error) from error
+        return sent
+
+    async def begin(self) -> None:
+        """Begin a transaction."""
+        try:
+            await self._producer.begin_transaction()
+        except KafkaError as error:
+            raise broker_error(error) from error
+
+    async def add_offsets(self, offsets: dict[Any, int], group: str) -> None:
+        """Make the input offsets part of the transaction."""
+        try:
+            await self._producer.send_offsets_to_transaction(offsets, group)
+        except KafkaError as error:
+            raise broker_error(error) from error
+
+    async def commit(self) -> None:
+        """Commit the transaction."""
+        try:
+            await self._producer.commit_transaction()
+        except KafkaError as error:
+            raise broker_error(error) from error

@@ -1,0 +1,296 @@
+"""The runtime: every partition this worker owns, from its assignment to its last checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from pipeline.stream.partition import PartitionTask, Plan
+from pipeline.stream.producing import BatchProducer
+from pipeline.stream.store import StoreLimits, StoreMemory, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from pathlib import Path
+
+    from faust.types.tuples import TP
+
+    from pipeline.kafka_connection import KafkaConnection
+    from pipeline.schemas.records import Output
+    from pipeline.stream.step import StepFactory
+    from pipeline.stream.store import PartitionStore
+    from pipeline.stream.transport import BatchConsumer, BatchMessage
+
+log = structlog.get_logger("core_alerts.stream")
+
+_TICK_SECONDS = 0.1
+_HEALTH_SECONDS = 1.0
+# Fetches are answered at least this often where there is nothing to read, so this is how old "caught up" can be.
+FETCH_WAIT_MS = 250
+
+
+class Observer(Protocol):
+    """Who is told how the runtime fares: metrics and health."""
+
+    def recovering(self, value: bool) -> None:
+        """State is being restored, or no longer."""
+
+    def assigned(self, topic: str, partitions: Iterable[int]) -> None:
+        """This worker owns these partitions of the input."""
+
+    def restored(self, records: int) -> None:
+        """Changelog records were applied."""
+
+    def batch_took(self, seconds: float) -> None:
+        """A batch was processed."""
+
+    def checkpoint_took(self, seconds: float, keys: int) -> None:
+        """A checkpoint was made."""
+
+    def leaving(self, outputs: Sequence[Output]) -> None:
+        """Changes are handed to the producer."""
+
+    def progress(self, topic: str, partition: int, end_offset: int, checkpoint_offset: int) -> None:
+        """A partition's input ends at, and is durable to."""
+
+    def lost(self, topic: str, partition: int) -> None:
+        """A partition is somebody else's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """How the runtime is to run."""
+
+    agent: str  # names the store's folder and the transactional ids
+    group: str
+    input_topic: str
+    changelog_topic: str
+    data_dir: Path
+    connection: KafkaConnection
+    exactly_once: bool
+    interval: float  # seconds between checkpoints
+    wall_clock: bool
+    max_batch: int
+    request_timeout: float
+    shutdown_timeout: float
+    limits: StoreLimits
+
+
+class Runtime:
+    """Own the partitions of one agent. Faust calls it through the transport, the table and the agent."""
+
+    def __init__(self, config: RuntimeConfig, make_step: StepFactory, observer: Observer) -> None:
+        self.config = config
+        self.max_batch = config.max_batch
+        self.fetch_wait_ms = FETCH_WAIT_MS
+        self.connection = config.connection
+        self.input_topics = frozenset([config.input_topic])
+        self.changelog_topics = frozenset([config.changelog_topic])
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self.consumer: BatchConsumer | None = None
+        self.restored_to: Callable[[TP, int], None] = lambda tp, position: None
+        self.generation: Callable[[], int] = lambda: 0
+        self._make_step = make_step
+        self._observer = observer
+        self._plan = Plan(
+            config.input_topic, config.changelog_topic, config.group, config.exactly_once, config.interval
+        )
+        self._memory = StoreMemory(config.limits)
+        self._stores: dict[int, PartitionStore] = {}
+        self._state_producers: dict[int, BatchProducer] = {}
+        self._output_producer: BatchProducer | None = None
+        self._tasks: dict[int, PartitionTask] = {}
+        self._quiet = asyncio.Lock()  # held by who processes a batch
+        self._stopping = False
+        self._ticker: asyncio.Task[None] | None = None
+
+    # -- what Faust calls
+
+    async def on_assigned(self, actives: set[int], standbys: set[int]) -> None:
+        """Open the stores of what is assigned, give the others back, and fence whoever was active before."""
+        self._observer.recovering(True)
+        await self._close(set(self._stores) - actives - standbys)
+        await self._demote(set(self._state_producers) - actives)
+        for number in sorted((actives | standbys) - set(self._stores)):
+            self._stores[number] = await asyncio.to_thread(self._open_store, number)
+        if not self.config.exactly_once and self._output_producer is None:
+            self._output_producer = self._producer(None, "outputs")
+            await self._output_producer.start()
+        new = sorted(actives - set(self._state_producers))
+        producers = [self._producer(self._transactional_id(number), f"state-{number}") for number in new]
+        await asyncio.gather(*[producer.start() for producer in producers])
+        self._state_producers.update(zip(new, producers, strict=True))
+
+    async def on_restored(self, actives: set[int]) -> None:
+        """Start the tasks of partitions whose state is complete."""
+        for number in sorted(actives - set(self._tasks)):
+            store = self._stores[number]
+            step = await asyncio.to_thread(self._make_step, number, store)
+            task = self._tasks[number] = PartitionTask(
+                number,
+                self._plan,
+                step,
+                store,
+                self._state_producers[number],
+                self._output_producer,
+                self._observer,
+            )
+            await task.start()
+        self._observer.assigned(self.config.input_topic, list(self._tasks))
+        self._observer.recovering(False)
+        log.info("ready", partitions=sorted(self._tasks), guarantee=self._guarantee)
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._guard(self._tick()), name="ticks")
+
+    def changelog_offset(self, partition: int) -> int | None:
+        """Return the changelog offset that the local rows include."""
+        store = self._stores.get(partition)
+        return None if store is None else store.changelog_offset
+
+    def restore(self, tp: TP, records: Sequence[Any]) -> None:
+        """Apply changelog records to the local rows."""
+        store = self._stores.get(tp.partition)
+        if store is None or tp.partition in self._tasks:
+            return
+        store.write([(record.key, record.value) for record in records], records[-1].offset)
+        self._observer.restored(len(records))
+
+    def next_offset(self, tp: TP) -> int | None:
+        """Return where the input goes on from: what the state includes, not what was committed."""
+        task = self._tasks.get(tp.partition)
+        return task.step.next_offset or None if task is not None else None
+
+    def committable(self, tp: TP) -> int | None:
+        """Return what may be committed; nothing in exactly_once, where transactions carry the offsets."""
+        task = self._tasks.get(tp.partition)
+        return None if task is None or self.config.exactly_once else task.durable_offset
+
+    async def handle(self, batch: BatchMessage) -> None:
+        """Process one chunk. A failure stops the worker; it never skips the chunk."""
+        if self._stopping or batch.generation_id != self.generation():
+            return
+        async with self._quiet:
+            task = self._tasks.get(batch.tp.partition)
+            if task is None or self._stopping or self.failure is not None:
+                return
+            started = time.perf_counter()
+            try:
+                await task.take(batch.records)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be committed past it
+                self.fail(error)
+                return
+            self._observer.batch_took(time.perf_counter() - started)
+
+    async def quiesce(self) -> None:
+        """Finish the chunk being processed and make everything durable, in bounded time."""
+        if self.failure is not None:
+            return
+        try:
+            async with asyncio.timeout(self.config.shutdown_timeout), self._quiet:
+                await asyncio.gather(*[task.finish() for task in self._tasks.values()])
+        except TimeoutError:
+            log.warning("the last checkpoint took too long and was given up", seconds=self.config.shutdown_timeout)
+            for task in self._tasks.values():
+                await task.abandon()
+        except Exception as error:  # noqa: BLE001 - as in `handle`
+            self.fail(error)
+
+    # -- life
+
+    def fail(self, error: BaseException) -> None:
+        """Note what went wrong and stop processing; the worker exits without committing any more."""
+        if self.failure is None:
+            self.failure = error
+            self.failed.set()
+
+    async def stop(self) -> None:
+        """Give everything back; call it when Faust has stopped."""
+        self._stopping = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.wait([self._ticker])
+        await self._demote(set(self._state_producers))
+        if self._output_producer is not None:
+            await self._output_producer.stop()
+        await self._close(set(self._stores))
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - as in `handle`
+            self.fail(error)
+
+    async def _tick(self) -> None:
+        told_at = 0.0
+        while self.failure is None:
+            await asyncio.sleep(_TICK_SECONDS)
+            consumer = self.consumer
+            if consumer is None:
+                continue
+            tell = time.monotonic() - told_at >= _HEALTH_SECONDS
+            told_at = time.monotonic() if tell else told_at
+            for task in list(self._tasks.values()):
+                # The batch lock keeps ticks out of rebalances and shutdown as well.
+                async with self._quiet:
+                    if self._tasks.get(task.number) is task and self.failure is None:
+                        await self._tick_one(task, consumer, tell=tell)
+
+    async def _tick_one(self, task: PartitionTask, consumer: BatchConsumer, *, tell: bool) -> None:
+        fetched = consumer.handed_over(task.tp)
+        if fetched is not None:
+            # Caught up: the broker had nothing beyond what was processed when it answered that fetch. The time of
+            # the answer is the partition's now; a broker that does not answer moves nobody's time.
+            caught_up = fetched.position >= fetched.end and task.step.next_offset >= fetched.handed
+            if self.config.wall_clock and caught_up:
+                await task.pass_time(fetched.fetched_at)
+            if tell:
+                durable = task.durable_offset if task.durable_offset is not None else task.step.next_offset
+                idle = caught_up and not task.pending
+                self._observer.progress(task.tp.topic, task.number, fetched.end, fetched.end if idle else durable)
+        await task.checkpoint_if_due()
+
+    # -- partitions
+
+    async def _demote(self, numbers: set[int]) -> None:
+        for number in numbers:
+            if self._tasks.pop(number, None) is not None:
+                self._observer.lost(self.config.input_topic, number)
+            await self._state_producers.pop(number).stop()
+
+    async def _close(self, numbers: set[int]) -> None:
+        for number in numbers:
+            if number in self._tasks:
+                await self._demote({number})
+            self._stores.pop(number).close()
+
+    def _open_store(self, number: int) -> PartitionStore:
+        path = self.config.data_dir / "state" / f"{self.config.agent}-{number}"
+        store, damage = open_store(path, self._memory)
+        if damage is not None:
+            log.warning(
+                "the local state was damaged and has been wiped; it is being restored from its changelog",
+                partition=number,
+                damage=damage,
+            )
+        return store
+
+    def _producer(self, transactional_id: str | None, role: str) -> BatchProducer:
+        return BatchProducer(
+            self.config.connection,
+            client_id=f"{self.config.group}-{self.config.agent}-{role}",
+            request_timeout_ms=int(self.config.request_timeout * 1000),
+            transactional_id=transactional_id,
+        )
+
+    def _transactional_id(self, number: int) -> str:
+        return f"{self.config.group}-{self.config.agent}-{number}"
+
+    @property
+    def _guarantee(self) -> str:
+        return "exactly_once" if self.config.exactly_once else "at_least_once"
+

@@ -1,0 +1,59 @@
+"""What the stream asks of an agent's step: decisions in, rows and outputs out, no I/O anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.schemas.records import Output
+    from tables.store import Rows, RowStore
+
+
+class Emission(Protocol):
+    """Outputs in the order in which they were caused, by topic."""
+
+    def __bool__(self) -> bool: ...
+
+    def by_topic(self) -> dict[str, list[Output]]:
+        """Return the outputs by the topic that each belongs to."""
+
+
+class Step(Protocol):
+    """All that an agent does to one partition. See agents/ingest.py."""
+
+    @property
+    def next_offset(self) -> int:
+        """Return the next input offset to process; 0 before the first."""
+
+    @property
+    def next_timer_ms(self) -> int:
+        """Return when time alone next may cause something."""
+
+    def process(self, batch: Sequence[Any], start: int, wall_ms: int) -> int:
+        """Process records from `start`; return where it stopped, for a newer wall clock, or the length."""
+
+    def seal(self, wall_ms: int, *, tick: bool) -> None:
+        """Take the wall clock in, for the next snapshot to carry."""
+
+    def advance(self, now_ms: int) -> None:
+        """Let time pass."""
+
+    def take_emitted(self) -> Emission:
+        """Hand over outputs."""
+
+    def snapshot(self) -> Rows:
+        """Hand over changed rows and the offset they include."""
+
+    def shrink(self) -> None:
+        """Let go of what need not be in memory."""
+
+    def report(self) -> None:
+        """Pass on to the metrics what was counted."""
+
+
+class StepFactory(Protocol):
+    """How a partition's step is made from its rows."""
+
+    def __call__(self, partition: int, store: RowStore) -> Step: ...

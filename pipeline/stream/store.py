@@ -1,0 +1,187 @@
+"""The rows of one partition in RocksDB, written one checkpoint at a time."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteBufferManager,
+)
+
+from pipeline.domain.errors import InfrastructureError, StateDamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+# Beside the rows, in the same batch: the changelog offset that the rows include. No key of a table starts so.
+_CHANGELOG_OFFSET = b"\0changelog-offset"
+_OPEN_FILES = 128
+_BLOOM_BITS = 10
+_LOCK_WORDS = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """What RocksDB may use, in bytes, over all partitions of a worker."""
+
+    block_cache: int = 64 << 20
+    write_buffers: int = 64 << 20
+
+
+class StoreMemory:
+    """The block cache and the memtable budget that all partitions of a worker share."""
+
+    def __init__(self, limits: StoreLimits) -> None:
+        self.limits = limits
+        self.cache = Cache(limits.block_cache)
+        self.write_buffers = WriteBufferManager(limits.write_buffers, allow_stall=False)
+
+    def options(self) -> Options:
+        """Return the options that every partition's store is opened with."""
+        blocks = BlockBasedOptions()
+        blocks.set_block_cache(self.cache)
+        blocks.set_bloom_filter(_BLOOM_BITS, block_based=False)
+        blocks.set_cache_index_and_filter_blocks(True)
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_block_based_table_factory(blocks)
+        options.set_write_buffer_manager(self.write_buffers)
+        options.set_write_buffer_size(max(4 << 20, self.limits.write_buffers // 4))
+        options.set_max_write_buffer_number(2)
+        options.set_max_open_files(_OPEN_FILES)
+        options.set_compression_type(DBCompressionType.lz4())
+        options.set_paranoid_checks(True)
+        # A torn last write is what kill -9 leaves; anything else in the log is damage and must be noticed.
+        options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+        options.set_max_total_wal_size(self.limits.write_buffers)
+        return options
+
+
+class PartitionStore:
+    """One partition's rows and the changelog offset they include, always changed together."""
+
+    def __init__(self, path: Path, memory: StoreMemory) -> None:
+        self.path = path
+        self._memory = memory
+        self._db = self._open()
+        # Rows on their way through a commit: newer than the database, older than what is still being changed.
+        self.in_flight: Mapping[bytes, bytes | None] = {}
+
+    def _open(self) -> Rdict:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            db = Rdict(str(self.path), self._memory.options())
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
+            text = str(error)
+            if _LOCK_WORDS in text.lower():
+                raise InfrastructureError(
+                    f"{self.path} is in use by another worker ({text}). "
+                    "Give every worker a data directory of its own: CORE_ALERTS_DATA_DIR."
+                ) from None
+            raise _error_of(self.path, text) from None
+        read = ReadOptions()
+        read.set_verify_checksums(True)
+        db.set_read_options(read)
+        return db
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the row at `key`, or None."""
+        if key in self.in_flight:
+            return self.in_flight[key]
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
+            raise _error_of(self.path, str(error)) from None
+        return value
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the rows whose keys start with `prefix`, by key."""
+        try:
+            for key, value in self._db.items(from_key=prefix):
+                if not key.startswith(prefix):
+                    return
+                yield key, value
+        except GeneratorExit:
+            raise
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
+            raise _error_of(self.path, str(error)) from None
+
+    def write(self, rows: Iterable[tuple[bytes, bytes | None]], changelog_offset: int) -> None:
+        """Write `rows` and the changelog offset that includes them, all or nothing. May be called from a thread."""
+        batch = WriteBatch(raw_mode=True)
+        put, delete = batch.put, batch.delete
+        for key, value in rows:
+            if value is None:
+                delete(key)
+            else:
+                put(key, value)
+        put(_CHANGELOG_OFFSET, changelog_offset.to_bytes(8, "big"))
+        try:
+            self._db.write(batch)
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
+            raise _error_of(self.path, str(error)) from None
+
+    @property
+    def changelog_offset(self) -> int | None:
+        """Return the last changelog offset that the rows include; None for an empty store."""
+        value = self.get(_CHANGELOG_OFFSET)
+        return None if value is None else int.from_bytes(value, "big")
+
+    def close(self) -> None:
+        """Give the files and their lock back."""
+        self._db.close()
+
+    def wipe(self) -> None:
+        """Delete everything and start empty."""
+        self._db.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._db = self._open()
+        self.in_flight = {}
+
+
+def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | None]:
+    """Return the store at `path` and, if a damaged one had to be wiped first, what was wrong with it.
+
+    Every row is read once, checksums included: damage is found here and not at 3 a.m.
+    """
+    try:
+        store = PartitionStore(path, memory)
+    except StateDamagedError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        return PartitionStore(path, memory), str(error)
+    try:
+        for _ in store.scan(b""):
+            pass
+    except StateDamagedError as error:
+        store.wipe()
+        return store, str(error)
+    return store, None
+
+
+def _error_of(path: Path, text: str) -> InfrastructureError:
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in text.lower()), None)
+    if remedy is None:  # corruption, and files that should be there and are not
+        return StateDamagedError(f"{path}: {text}. Start the worker again: it restores the state from its changelog.")
+    return InfrastructureError(
+        f"{path}: {text}. {remedy} and start the worker again: nothing past the last checkpoint was committed."
+    )
+
+
+_REMEDIES = {
+    "no space": "Free some space",
+    "permission denied": "Let the worker's user write there",
+    "read-only": "Mount the file system for writing",
+    "too many open files": "Raise the limit of open files (ulimit -n)",
+    "input/output error": "Replace the disk or move the data directory",
+}

@@ -1,0 +1,83 @@
+"""Metrics and health as the runtime and the steps report to them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agents.ingest import IngestStep, Tally
+    from pipeline.health import HealthState
+    from pipeline.metrics import Metrics
+    from pipeline.schemas.records import Output
+
+
+class Telemetry:
+    """Pass everything on to the metrics and to the health state."""
+
+    def __init__(self, metrics: Metrics, health: HealthState) -> None:
+        self._metrics = metrics
+        self._health = health
+
+    def recovering(self, value: bool) -> None:
+        """State is being restored, or no longer."""
+        self._metrics.recovering(value)
+        if value:
+            self._health.recovery_started()
+        else:
+            self._health.recovery_finished(time.monotonic())
+
+    def assigned(self, topic: str, partitions: Iterable[int]) -> None:
+        """This worker owns these partitions of the input."""
+        self._health.assign([(topic, number) for number in partitions])
+
+    def restored(self, records: int) -> None:
+        """Changelog records were applied."""
+        self._metrics.restored(records)
+
+    def batch_took(self, seconds: float) -> None:
+        """A batch was processed."""
+        self._metrics.batch_took(seconds)
+
+    def checkpoint_took(self, seconds: float, keys: int) -> None:
+        """A checkpoint was made."""
+        self._metrics.checkpoint_took(seconds, keys)
+
+    def leaving(self, outputs: Sequence[Output]) -> None:
+        """Changes are handed to the producer."""
+        now = time.time()
+        for timestamp, count in Counter(output.timestamp for output in outputs).items():
+            self._metrics.processing_took(max(0.0, now - timestamp / 1000), count)
+
+    def progress(self, topic: str, partition: int, end_offset: int, checkpoint_offset: int) -> None:
+        """A partition's input ends at, and is durable to."""
+        now = time.monotonic()
+        self._health.progress((topic, partition), end_offset, checkpoint_offset, now)
+        self._health.heartbeat(now)
+        self._metrics.lag(topic, partition, max(0, end_offset - checkpoint_offset))
+
+    def lost(self, topic: str, partition: int) -> None:
+        """A partition is somebody else's now."""
+        self._metrics.forget_partition(topic, partition)
+
+    def counted(self, step: IngestStep, tally: Tally) -> None:
+        """Take over what a step counted up to a snapshot."""
+        metrics = self._metrics
+        for (tenant, severity, status), count in tally.processed.items():
+            metrics.processed(tenant, severity.label, status, count)
+        for (tenant, change), count in tally.changes.items():
+            metrics.changed(tenant, change.value, count)
+        for unchanged, count in tally.unchanged.items():
+            metrics.unchanged(unchanged.value, count)
+        for rejected, count in tally.rejected.items():
+            metrics.dead_letter(rejected.value, count)
+        if tally.forwarded:
+            metrics.forwarded("wrong_partition", tally.forwarded)
+        if tally.clamped:
+            metrics.clamped("future_skew", tally.clamped)
+        partition = step.progress.partition
+        metrics.open_alerts(partition, step.alerts.open_count)
+        metrics.cache_entries(partition, len(step.alerts))

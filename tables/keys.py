@@ -1,0 +1,41 @@
+"""Keys of the partition store. Nothing else builds or reads one.
+
+Every key of a tenant is `kind NUL tenant NUL rest`. A tenant's name holds no NUL, so no rest can reach
+into another tenant's keys, whatever it contains.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+ALERT = b"a"
+BODY = b"b"
+DELIVERY = b"d"
+PROGRESS = b"p\0"
+
+
+def alert(tenant: str, fingerprint: str) -> bytes:
+    """Return the key of an alert's row."""
+    return f"a\0{tenant}\0{fingerprint}".encode()
+
+
+def body_of(alert_key: bytes) -> bytes:
+    """Return the key of the body that belongs to the alert at `alert_key`."""
+    return BODY + alert_key[1:]
+
+
+def delivery(tenant: str, *said: str | int | None) -> bytes:
+    """Return the key of one delivery: everything that makes two records copies of each other, in `said`."""
+    # A sender's text may hold any separator, so the length stands before each part.
+    parts = "".join([f"{len(str(part))}:{part}" for part in said])
+    return b"d\0" + tenant.encode() + b"\0" + blake2b(parts.encode(), digest_size=16).digest()
+
+
+def forward(tenant: str, partition: int) -> bytes:
+    """Return the key of how far a tenant's records on a wrong partition were sent on."""
+    return f"f\0{tenant}\0{partition}".encode()
+
+
+def tenant_of(key: bytes) -> str:
+    """Return whose row a key belongs to."""
+    return key.split(b"\0", 2)[1].decode()
