@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from pipeline.domain import lifecycle
+from pipeline.domain import lifecycle, limits
 from pipeline.domain.alert import Alert, Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.errors import RejectedRecordError
@@ -45,11 +45,13 @@ RAW_TOPIC: Final = "alerts.raw"
 ENRICHED_TOPIC: Final = "alerts.enriched"
 DEAD_TOPIC: Final = "alerts.dlq"
 _NO_LIMIT: Final = 1 << 62
-# A sealed wall clock this young is good enough to judge a timestamp by.
-_SEAL_AGE_MS: Final = 1000
+# Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
+_NO_TIME: Final = 221_845_392_000_000
 _SCHEMA: Final = SCHEMA.encode()
 _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
+# How many records are looked through for new alerts when one is met.
+_LOOK_AHEAD: Final = 1000
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -114,13 +116,14 @@ class IngestStep:
         self.progress = Progress(topic, partition, partitions)
         self._wall_clock = wall_clock
         self._on_report = on_report
-        self._horizon = 0 if wall_clock else _NO_LIMIT
+        self._horizon = 0 if wall_clock else _NO_TIME
+        self._batch_end = 0  # the offset after the batch that asked for a newer wall clock
         self._emitted = Emitted()
         self._tally = Tally()
         self.forwards = ForwardTable(store)
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
         self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
-        self._identities: dict[int, tuple[str, dict[str, str]] | RejectedRecordError] = {}
+        self._identities: dict[int, tuple[str, dict[str, str]]] = {}
         self._restore(store)
 
     def _restore(self, store: RowStore) -> None:
@@ -131,8 +134,8 @@ class IngestStep:
         self.alerts.load()
         self.deliveries.load()
         self._set_horizon()
-        if self.progress.tick:  # it was sealed that time moved on here; what that caused may not have left
-            self.advance(self.progress.wall_ms)
+        if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
+            self.advance(self.progress.tick_ms)
 
     # -- time
 
@@ -148,13 +151,15 @@ class IngestStep:
 
     def seal(self, wall_ms: int, *, tick: bool) -> None:
         """Take the wall clock in. The next snapshot carries it, and with `tick` that time moves on to it."""
-        self.progress.wall_ms = max(self.progress.wall_ms, wall_ms)
-        self.progress.tick = tick
+        progress = self.progress
+        progress.wall_ms = max(progress.wall_ms, wall_ms)
+        progress.tick_ms = wall_ms if tick else 0
+        progress.judged_to = max(progress.judged_to, self._batch_end)
         self._set_horizon()
 
     def advance(self, now_ms: int) -> None:
         """Let time pass to `now_ms`: ring every timer until then."""
-        self.progress.tick = False
+        self.progress.tick_ms = 0
         self.progress.stream_ms = max(self.progress.stream_ms, now_ms)
         for second, due in self._timers.due(now_ms):
             for key in due:
@@ -179,9 +184,12 @@ class IngestStep:
         if change is not None:
             if change is Change.EXPIRED:
                 self.alerts.open_count -= 1
+                self._count_repeats(alert)  # it may be forgotten before the next snapshot
             self.alerts.touch(key, alert)
             deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
-            output_id = id_from_timer(alert.tenant, f"{alert.fingerprint}/{change.value}", deadline)
+            # A sender may give the same end again and again, so the end alone does not tell two lives apart.
+            timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
+            output_id = id_from_timer(alert.tenant, timer, deadline)
             origin = f"timer/{self.progress.partition}/{deadline}".encode()
             self._tell(alert, change, self.alerts.body(key), output_id, origin, now, None)
         self._arm(key, alert)
@@ -197,36 +205,45 @@ class IngestStep:
 
         That is the length of the batch, or the record for which the wall clock must be sealed anew first.
         """
-        parsed, memos = self._parse_all(batch, start)
         progress, periods = self.progress, self.periods
+        while start < len(batch) and batch[start].offset < progress.offset:  # the state holds it already
+            start += 1
+        # Local names: this loop runs once for every alert that anybody sends.
+        decode, parse, size_limit = raw.decode_plain, raw.parse, limits.RECORD
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
-        stream_ms, done_before = progress.stream_ms, progress.offset
-        for index in range(start, len(batch)):
-            record = batch[index]
-            if record.offset < done_before:  # the state holds it already
-                continue
+        stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
+        index = start
+        for record in batch[start:] if start else batch:
             at = record.timestamp
             if at > stream_ms:
-                if at > self._horizon:
+                if at > horizon:
                     if wall_ms - progress.wall_ms >= _SEAL_AGE_MS:
                         return index
-                    at = max(stream_ms, self._horizon - periods.skew)
+                    at = max(stream_ms, horizon - periods.skew)
                     self._tally.clamped += 1
-                if at >= timers.next_ms:
+                if at >= ring_at:
                     self.advance(at)
+                    ring_at = timers.next_ms
                 progress.stream_ms = stream_ms = at
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
-            progress.offset = record.offset + 1
-            memo = memos[index - start]
+            value = record.value
+            try:
+                plain = value and len(value) <= size_limit and value.isascii()
+                sent = decode(value) if plain else parse(value)
+            except (ValueError, RecursionError, RejectedRecordError):
+                self._refuse(record, at)
+                index += 1
+                progress.offset = record.offset + 1
+                continue
+            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
             alert = memo_get(memo)
-            sent = parsed[index - start]
             # The usual record by far: an open alert says the same again.
             if (
                 alert is not None
                 and alert.open
-                and sent.status == raw.FIRING
                 and severity_get(sent.severity) is alert.severity
+                and sent.status == "firing"
                 and at >= alert.last_event
                 and sent.id is None
                 and not record.headers
@@ -244,42 +261,27 @@ class IngestStep:
                     or (ends_at is not None and ends_at <= alert.timer * 1000 - 1000)
                 ):
                     self._repeat(keys.alert(alert.tenant, alert.fingerprint), alert)
+                    ring_at = timers.next_ms
             else:
+                if alert is None and memo not in self._identities:
+                    self._identities = _identities(batch, index, self.alerts.memo)
                 self._take(record, sent, at, memo, alert)
+                ring_at = timers.next_ms
+            index += 1
+            progress.offset = record.offset + 1
+        self._identities = {}
         return len(batch)
 
-    def _parse_all(self, batch: Sequence[Record], start: int) -> tuple[list[Any], list[int]]:
-        """Return for each record from `start` what it says, or why it is refused, and the hash of its identity.
+    def _refuse(self, record: Record, at: int) -> None:
+        """Send a record that is no alert to the dead letters, with the reason."""
+        try:
+            raw.parse(record.value)
+        except RejectedRecordError as error:
+            self._reject(record, error, at)
 
-        Identities never met before are computed here, all at once.
-        """
-        parsed: list[Any] = []
-        memos: list[int] = []
-        unknown: dict[int, raw.RawAlert] = {}
-        known = self.alerts.memo
-        parse = raw.parse
-        for record in batch[start:] if start else batch:
-            try:
-                sent = parse(record.value)
-            except RejectedRecordError as error:
-                parsed.append(error)
-                memos.append(0)
-                continue
-            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
-            parsed.append(sent)
-            memos.append(memo)
-            if memo not in known:
-                unknown[memo] = sent
-        self._identities = _identities(unknown) if unknown else {}
-        return parsed, memos
-
-    def _take(
-        self, record: Record, sent: raw.RawAlert | RejectedRecordError, at: int, memo: int, known: Alert | None
-    ) -> None:
+    def _take(self, record: Record, sent: raw.RawAlert, at: int, memo: int, known: Alert | None) -> None:
         """Process a record that is not a plain repeat."""
         try:
-            if isinstance(sent, RejectedRecordError):
-                raise sent
             raw.check(sent)
             severity = self._severity_of(sent.severity)
             fingerprint, labels = self._identity(sent, memo, known)
@@ -302,9 +304,8 @@ class IngestStep:
                 alert.last_seen = alert.last_event = at
                 self.alerts.touch(key, alert)
             return
-        if alert is not None and alert.count > alert.tallied:  # plain repeats before this record
-            self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
-            alert.tallied = alert.count
+        if alert is not None:
+            self._count_repeats(alert)  # before its severity changes
         change = self._change(key, sent, alert, seen, fingerprint)
         if isinstance(change, Unchanged):
             self._tally.unchanged[change] += 1
@@ -324,6 +325,8 @@ class IngestStep:
             generator_url=sent.generator_url,
             extra=extra,
         )
+        if alert.name != sent.name:  # a sender's own fingerprint may come under another name
+            alert.name = sent.name
         self.alerts.put_body(key, body)
         self.alerts.touch(key, alert)
         self._arm(key, alert)
@@ -351,6 +354,12 @@ class IngestStep:
         if second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
             self._arm(key, alert)
 
+    def _count_repeats(self, alert: Alert) -> None:
+        """Count the plain repeats that no tally has yet."""
+        if alert.count > alert.tallied:
+            self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
+            alert.tallied = alert.count
+
     def _identity(self, sent: raw.RawAlert, memo: int, known: Alert | None) -> tuple[str, dict[str, str]]:
         """Return fingerprint and labels of a record.
 
@@ -363,8 +372,6 @@ class IngestStep:
             if known is not None and known.tenant == sent.tenant_id and known.name == sent.name:
                 return known.fingerprint, labels
             return sent.fingerprint or fingerprint_of(sent.name, labels), labels
-        if isinstance(prepared, RejectedRecordError):
-            raise prepared
         return prepared
 
     def _severity_of(self, spelling: str | int | None) -> Severity:
@@ -506,21 +513,26 @@ class IngestStep:
 
 
 def _identities(
-    unknown: Mapping[int, raw.RawAlert],
-) -> dict[int, tuple[str, dict[str, str]] | RejectedRecordError]:
-    """Return fingerprint and labels of each record, or why its labels are refused."""
-    identities: dict[int, tuple[str, dict[str, str]] | RejectedRecordError] = {}
+    batch: Sequence[Record], start: int, known: Mapping[int, Alert]
+) -> dict[int, tuple[str, dict[str, str]]]:
+    """Return fingerprint and labels of the alerts from `start` on that are not known.
+
+    Computed all at once, a fingerprint costs a tenth: where one new alert is, there are others.
+    """
+    identities: dict[int, tuple[str, dict[str, str]]] = {}
     blobs: list[bytes] = []
     hashed: list[tuple[int, dict[str, str]]] = []
-    for memo, sent in unknown.items():
+    for record in batch[start : start + _LOOK_AHEAD]:
         try:
+            sent = raw.parse(record.value)
+            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
+            if memo in known or memo in identities:
+                continue
             labels = raw.labels_of(sent)
-        except RejectedRecordError as error:
-            identities[memo] = error
-            continue
-        if sent.fingerprint:
-            identities[memo] = sent.fingerprint, labels
-        else:
+        except RejectedRecordError:
+            continue  # refused when its turn comes
+        identities[memo] = sent.fingerprint or "", labels
+        if not sent.fingerprint:
             hashed.append((memo, labels))
             blobs.append(identity_bytes(sent.name, labels))
     for (memo, labels), value in zip(hashed, fnv1a_64_many(blobs), strict=True):

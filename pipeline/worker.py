@@ -8,6 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import structlog
+import uvloop
 
 from pipeline import app as composition
 from pipeline.app import create_app
@@ -36,7 +37,9 @@ def run_worker(settings: Settings) -> int:
     )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     gc.set_threshold(*_GC_THRESHOLD)
-    return asyncio.run(_run(settings))
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
 
 
 async def _run(settings: Settings) -> int:

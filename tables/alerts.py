@@ -7,7 +7,7 @@ a change is told, and it stays on disk until a record has to be written from it.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -32,6 +32,7 @@ _decode_row = msgspec.msgpack.Decoder(
 ).decode
 # How many alerts one look for cold ones goes through: at most a few milliseconds.
 _LOOK_AT = 20_000
+_NAMES_KEPT = 100_000
 
 
 class Body(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -41,10 +42,10 @@ class Body(msgspec.Struct, array_like=True, frozen=True, gc=False):
     annotations: msgspec.Raw
     source: str | None = None
     generator_url: str | None = None
-    extra: Any = None
+    extra: msgspec.Raw | None = None
 
 
-_decode_body = msgspec.msgpack.Decoder(tuple[int, bytes, bytes, str | None, str | None, Any]).decode
+_decode_body = msgspec.msgpack.Decoder(tuple[int, bytes, bytes, str | None, str | None, bytes | None]).decode
 
 
 class AlertTable:
@@ -96,8 +97,8 @@ class AlertTable:
 
     def add(self, key: bytes, alert: Alert) -> None:
         """Keep a new alert."""
-        alert.name = self._names.setdefault(alert.name, alert.name)
-        alert.tenant = self._names.setdefault(alert.tenant, alert.tenant)
+        alert.name = self._shared(alert.name)
+        alert.tenant = self._shared(alert.tenant)
         self._alerts[key] = alert
         self.open_count += 1
 
@@ -116,8 +117,9 @@ class AlertTable:
 
     def put_body(self, key: bytes, body: Body) -> None:
         """Keep what the sender said of the alert at `key`."""
+        extra = None if body.extra is None else bytes(body.extra)
         self._bodies[key] = _encode(
-            (_VERSION, bytes(body.labels), bytes(body.annotations), body.source, body.generator_url, body.extra)
+            (_VERSION, bytes(body.labels), bytes(body.annotations), body.source, body.generator_url, extra)
         )
 
     def body(self, key: bytes) -> Body:
@@ -126,7 +128,8 @@ class AlertTable:
         if value is None:
             raise LookupError(f"no body for the alert {key!r}: its partition store is damaged")
         _, labels, annotations, source, url, extra = _decode_body(value)
-        return Body(msgspec.Raw(labels), msgspec.Raw(annotations), source, url, extra)
+        extra_text = None if extra is None else msgspec.Raw(extra)
+        return Body(msgspec.Raw(labels), msgspec.Raw(annotations), source, url, extra_text)
 
     def drop(self, key: bytes, alert: Alert) -> None:
         """Forget an alert and its body."""
@@ -176,18 +179,22 @@ class AlertTable:
                 self.memo.pop(alert.memo, None)
             self._complete = False
 
+    def _shared(self, text: str) -> str:
+        """Return the one string object that all alerts with this name or tenant share."""
+        if len(self._names) >= _NAMES_KEPT:  # names nobody carries any more must not stay for ever
+            self._names.clear()
+        return self._names.setdefault(text, text)
+
     def _read(self, key: bytes, value: bytes) -> Alert:
         version, name, severity, is_open, count, *rest = _decode_row(value)
         if version != _VERSION:
             raise ValueError(f"alert row of version {version}: written by a newer release, upgrade this worker")
         starts_at, last_seen, last_event, ends_at, end_value, told_at, told_count = rest
         _, tenant, fingerprint = key.split(b"\0", 2)
-        intern = self._names.setdefault
-        tenant_id = tenant.decode()
         return Alert(
-            intern(tenant_id, tenant_id),
+            self._shared(tenant.decode()),
             fingerprint.decode(),
-            intern(name, name),
+            self._shared(name),
             _SEVERITIES[severity],
             is_open,
             count,

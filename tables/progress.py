@@ -16,7 +16,8 @@ class Progress(msgspec.Struct, array_like=True):
     offset: int = 0  # the next input record to process
     stream_ms: int = 0  # the largest timestamp processed
     wall_ms: int = 0  # the wall clock as last sealed; 0: not yet
-    tick: bool = False  # time then advanced to `wall_ms`, before the record at `offset`
+    tick_ms: int = 0  # time then advanced to this, before the record at `offset`; 0: it did not
+    judged_to: int = 0  # the wall clock as last sealed judges the records before this offset; a later one asks anew
 
     def row(self) -> tuple[bytes, bytes]:
         """Return the key and the value to store."""

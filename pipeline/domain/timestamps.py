@@ -8,13 +8,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # Go's zero time, which Alertmanager sends where there is no end.
 _UNSET_YEAR = 1
+# The last millisecond that a datetime can hold; an offset such as -23:59 can name a later one.
+LATEST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 
 
 def to_ms(moment: datetime | None) -> int | None:
-    """Return `moment` in milliseconds, rounded down; None for None and for Go's zero time."""
+    """Return `moment` in milliseconds, rounded down, `LATEST` at most; None for None and for Go's zero time."""
     if moment is None or moment.year == _UNSET_YEAR:
         return None
-    return (moment - EPOCH) // _MILLISECOND
+    return min((moment - EPOCH) // _MILLISECOND, LATEST)
 
 
 def to_datetime(ms: int) -> datetime:
@@ -26,4 +28,4 @@ def to_text(ms: int) -> str:
     """Return `ms` as RFC 3339 in UTC, with a fraction only where there is one."""
     moment = to_datetime(ms)
     digits = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}{digits}Z"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotation at run time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -45,7 +45,7 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     suppressed_by: list[str]
     scores: dict[str, float]
     decisions: list[Decision]
-    extra: Any = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
+    extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
 
 
 _encoder = msgspec.json.Encoder()

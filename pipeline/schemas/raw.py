@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -42,10 +42,12 @@ class _StrictRawAlert(RawAlert, gc=False, forbid_unknown_fields=True):
     """The same, refusing fields it does not know: the quick way to learn that there are none."""
 
 
-_decode = msgspec.json.Decoder(RawAlert).decode
+# Decodes a value that is known to be ASCII and within the size limit; `parse` is for all others and for errors.
+decode_plain = msgspec.json.Decoder(RawAlert).decode
 _decode_strictly = msgspec.json.Decoder(_StrictRawAlert).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
-_decode_anything = msgspec.json.Decoder().decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode_members = msgspec.json.Encoder().encode
 _KNOWN: Final = frozenset(RawAlert.__struct_fields__)
 
 
@@ -64,7 +66,7 @@ def parse(value: bytes | None) -> RawAlert:
     try:
         if not value.isascii():
             value.decode()  # msgspec skips over fields it does not know without looking at their text
-        return _decode(value)
+        return decode_plain(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _rejection(value, error) from None
 
@@ -140,18 +142,27 @@ def labels_of(alert: RawAlert) -> dict[str, str]:
     return labels
 
 
-def extra_of(value: bytes) -> dict[str, Any] | None:
-    """Return the fields of a parsed record that the contract does not name, None where there are none.
+def extra_of(value: bytes) -> msgspec.Raw | None:
+    """Return the fields of a parsed record that the contract does not name, a JSON object; None where there are none.
 
-    A field called `extra` is where others keep theirs: its members stand beside the unknown fields.
+    A field called `extra` is where others keep theirs: its members stand beside the unknown fields. What the
+    fields hold stays text, for not everything that is JSON is also a number or a depth that Python can hold.
+
+    Raises:
+        RejectedRecordError: if a field is nested too deep even to be skipped over.
     """
     try:
         _decode_strictly(value)
-    except msgspec.ValidationError:
-        record = _decode_anything(value)
+    except (msgspec.MsgspecError, RecursionError):
+        pass
     else:
         return None
-    given = record.get("extra")
-    extra: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
-    extra.update({k: v for k, v in record.items() if k not in _KNOWN and (k != "extra" or not isinstance(v, dict))})
-    return extra or None
+    try:
+        extra = {name: member for name, member in _decode_members(value).items() if name not in _KNOWN}
+        given = extra.get("extra")
+        if given is not None and bytes(given).startswith(b"{"):
+            del extra["extra"]
+            extra = {**_decode_members(given), **extra}
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise _rejection(value, error) from None
+    return msgspec.Raw(_encode_members(extra)) if extra else None

@@ -40,9 +40,11 @@ def read_origin(text: bytes) -> tuple[str, int, int]:
         ValueError: if it is none.
     """
     topic, partition, offset = text.decode().rsplit("/", 2)
+    if not (0 <= int(partition) < 1 << 31 and 0 <= int(offset) < 1 << 63):
+        raise ValueError(f"no partition of Kafka's has this number, or no record this offset: {text!r}")
     return topic, int(partition), int(offset)
 
 
 def clipped(detail: str) -> bytes:
     """Return a detail short enough for a header."""
-    return detail.encode("utf-8", "replace")[:_DETAIL_BYTES]
+    return detail.encode("utf-8", "replace")[:_DETAIL_BYTES].decode("utf-8", "ignore").encode()

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _UNCOMMITTED_OUTPUTS = 50_000
 
 
+# How much longer than a checkpoint the time between two of them is at least.
+_WORK_PER_CHECKPOINT = 12
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
 
@@ -89,6 +91,7 @@ class PartitionTask:
         self._waiting = 0  # outputs in `_outputs`
         self._checkpoint: asyncio.Task[None] | None = None
         self._snapshot_at = 0.0
+        self._snapshot_cost = 0.0  # seconds that taking and writing the last one held this process
         self._snapshot_offset = step.next_offset
         self.pending = False  # something happened since the last snapshot
 
@@ -113,7 +116,7 @@ class PartitionTask:
                     break
                 await self._seal(tick=False, now_ms=_wall_ms())
             await self._let_leave()
-            if time.monotonic() - self._snapshot_at >= self._plan.interval:
+            if self._is_due():
                 await self._checkpoint_if_free()
 
     async def pass_time(self, now_ms: int) -> None:
@@ -130,7 +133,7 @@ class PartitionTask:
 
     async def checkpoint_if_due(self) -> None:
         """Make a checkpoint if something is pending and the interval is over."""
-        if self.pending and time.monotonic() - self._snapshot_at >= self._plan.interval:
+        if self.pending and self._is_due():
             async with self._turn:
                 await self._checkpoint_if_free()
 
@@ -146,6 +149,14 @@ class PartitionTask:
         if self._checkpoint is not None and not self._checkpoint.done():
             self._checkpoint.cancel()
             await asyncio.wait([self._checkpoint])
+
+    def _is_due(self) -> bool:
+        """Say whether it is time for a checkpoint: the interval is over, and work is mostly work.
+
+        In a storm that touches many alerts a checkpoint is long; then they come less often.
+        """
+        wait = max(self._plan.interval, self._snapshot_cost * _WORK_PER_CHECKPOINT)
+        return time.monotonic() - self._snapshot_at >= wait
 
     async def _seal(self, *, tick: bool, now_ms: int) -> None:
         """Let the step see the wall clock `now_ms`.
@@ -190,6 +201,7 @@ class PartitionTask:
             await task
 
     def _take_snapshot(self) -> _Snapshot:
+        started = time.thread_time()
         rows = self.step.snapshot()
         self._store.in_flight = rows
         self.step.shrink()
@@ -197,6 +209,7 @@ class PartitionTask:
         snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs)
         self._sent, self._outputs, self._waiting = [], {}, 0
         self._snapshot_at = time.monotonic()
+        self._snapshot_cost = time.thread_time() - started
         self.pending = False
         return snapshot
 
@@ -207,8 +220,10 @@ class PartitionTask:
         producer, plan = self._state_producer, self._plan
         await producer.begin()
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
+        building = time.thread_time()
         rows = [(key, value, _NO_HEADERS, None) for key, value in snapshot.rows.items()]
         changelog = await producer.send_rows(plan.changelog_topic, self.number, rows)
+        self._snapshot_cost += time.thread_time() - building
         if plan.exactly_once:
             await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
         for part in parts:

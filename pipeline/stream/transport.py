@@ -15,6 +15,8 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
+from pipeline.stream.fetching import fetch_plain_records
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -99,6 +101,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        fetch_plain_records()
         conf, feed = self.app.conf, self.app.feed
         self._assignor = self.app.assignor
         return aiokafka.AIOKafkaConsumer(
