@@ -13,7 +13,7 @@ COPY agents agents
 COPY tables tables
 COPY models models
 # --no-deps: every library is in the lock, and none may come in beside it.
-RUN /opt/core-alerts/bin/pip install --no-deps .
+RUN /opt/core-alerts/bin/pip install --no-deps --no-build-isolation .
 
 FROM ${PYTHON}
 RUN useradd --system --uid 10001 --create-home core-alerts \

@@ -48,6 +48,8 @@ _NO_LIMIT: Final = 1 << 62
 # Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
 _NO_TIME: Final = 221_845_392_000_000
 _SCHEMA: Final = SCHEMA.encode()
+# A sealed wall clock this young is good enough to judge a timestamp by.
+_SEAL_AGE_MS: Final = 1000
 _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
 # How many records are looked through for new alerts when one is met.

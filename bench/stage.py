@@ -170,8 +170,8 @@ class Worker:
             return None
 
 
-def throughput(workers: list[Worker], total: int, timeout: float = 300.0) -> dict[str, Any]:
-    """Return the rate at which `workers` get from the first of `total` alerts to the last.
+def throughput(workers: list[Worker], total: int, timeout: float = 300.0, start_at: int = 1) -> dict[str, Any]:
+    """Return the rate at which `workers` get from the alert number `start_at` to number `total`.
 
     Alerts count once a checkpoint includes them, so the clock stops when output and state are durable.
     """
@@ -181,7 +181,7 @@ def throughput(workers: list[Worker], total: int, timeout: float = 300.0) -> dic
         done = sum(worker.processed() for worker in workers)
         now = time.monotonic()
         cpu = sum(worker.cpu_seconds() for worker in workers)
-        if done and first is None:
+        if done >= start_at and first is None:
             first = (now, done, cpu)
         if done >= total and first is not None:
             at, before, cpu_before = first

@@ -23,6 +23,8 @@ DELIVERY_S: Final = 30.0
 _LARGEST_RECORD: Final = 2 * 1024 * 1024  # as alerts.raw and alerts.dlq take them
 _QUEUED_BYTES: Final = 64 * 1024  # KiB
 _POLL_EVERY: Final = 1000  # records; reports of delivery wait for a poll
+_TAKE: Final = 1000  # records
+_LOOK_S: Final = 0.1
 _FULL_QUEUE_S: Final = 0.1
 
 # librdkafka would write to stderr by itself; what matters of it reaches the operator in our own errors.
@@ -149,7 +151,7 @@ def reading(
     try:
         places = [TopicPartition(topic, number) for number in partitions_of(consumer, topic, connection)]
         for place in places:
-            place.offset = OFFSET_BEGINNING if from_beginning else _end_of(consumer, place)
+            place.offset = OFFSET_BEGINNING if from_beginning else end_of(consumer, place)
         consumer.assign(places)
         yield consumer
     except KafkaException as error:
@@ -162,13 +164,19 @@ def records(consumer: Consumer, *, idle_s: float | None = None) -> Iterator[Mess
     """Yield records as they come, until there was none for `idle_s` seconds; None waits for ever."""
     waited_since = time.monotonic()
     while True:
-        for message in consumer.consume(1000, 0.1):
+        for message in next_records(consumer, _LOOK_S):
             if message.error() is not None:
                 raise KafkaException(message.error())
             yield message
             waited_since = time.monotonic()
         if idle_s is not None and time.monotonic() - waited_since >= idle_s:
             return
+
+
+def next_records(consumer: Consumer, seconds: float) -> list[Message]:
+    """Return what has come, as soon as there is something; nothing after `seconds`."""
+    first = consumer.poll(seconds)  # consume() itself would wait until it has as many as it was asked for
+    return [] if first is None else [first, *consumer.consume(_TAKE, 0)]
 
 
 def partitions_of(client: Producer | Consumer, topic: str, connection: KafkaConnection) -> list[int]:
@@ -184,7 +192,8 @@ def partitions_of(client: Producer | Consumer, topic: str, connection: KafkaConn
     return sorted(found.partitions)
 
 
-def _end_of(consumer: Consumer, place: TopicPartition) -> int:
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """Return the offset behind the last record of a partition."""
     end: int = consumer.get_watermark_offsets(place, timeout=ANSWER_S)[1]
     return end
 

@@ -26,8 +26,8 @@ def body_of(alert_key: bytes) -> bytes:
 
 def delivery(tenant: str, *said: str | int | None) -> bytes:
     """Return the key of one delivery: everything that makes two records copies of each other, in `said`."""
-    # A sender's text may hold any separator, so the length stands before each part.
-    parts = "".join([f"{len(str(part))}:{part}" for part in said])
+    # A sender's text may hold any separator, so the length stands before each part; nothing has no length.
+    parts = "".join(["-" if part is None else f"{len(str(part))}:{part}" for part in said])
     return b"d\0" + tenant.encode() + b"\0" + blake2b(parts.encode(), digest_size=16).digest()
 
 

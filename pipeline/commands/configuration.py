@@ -22,9 +22,9 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A core-alerts.yml.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Report everything that is wrong with a file, and with the CORE_ALERTS_… variables set over it.
+    """Report everything that is wrong with a file.
 
-    Each problem is a line: file:line: what is wrong. What to write instead. Exits with 1 if there are any.
+    The CORE_ALERTS_… variables set over it are checked with it. Each problem is a line: file:line: what is wrong. What to write instead. Exits with 1 if there are any.
 
     \b
     Example:

@@ -30,9 +30,9 @@ def start(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Start a development broker on 127.0.0.1 and print its address once it answers.
+    """Start a development broker.
 
-    The address stands alone on the last line of stdout. The broker runs on in the background, with its data in
+    It listens on 127.0.0.1, and its address is printed once it answers. The address stands alone on the last line of stdout. The broker runs on in the background, with its data in
     the folder; started again, it has the same address and the same data. The first start fetches Apache Kafka.
 
     \b
@@ -47,7 +47,7 @@ def start(
 
 @commands.command()
 def stop(context: typer.Context, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
-    """Stop the development broker of a folder; its data stays.
+    """Stop a development broker; its data stays.
 
     \b
     Example:
@@ -66,7 +66,9 @@ def status(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say whether the development broker of a folder runs; exit with 1 if it does not answer.
+    """Say whether a development broker runs.
+
+    The exit code is 1 if it does not answer.
 
     \b
     Example:

@@ -10,9 +10,9 @@ _Guarantee = Literal["at_least_once", "exactly_once"]
 
 
 def dev(context: typer.Context, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
-    """Run a broker with four partitions a topic and a worker on this machine, until Ctrl-C.
+    """Run a broker and a worker on this machine.
 
-    The data stays in the folder for the next time. If the worker ends by itself, the rest is stopped as well and
+    They run until Ctrl-C, with four partitions a topic; the data stays in the folder for the next time. If the worker ends by itself, the rest is stopped as well and
     the exit code is 1.
 
     \b
@@ -34,9 +34,9 @@ def demo(
     guarantee: Annotated[_Guarantee, typer.Option(help="The worker's processing_guarantee.")] = "at_least_once",
     as_json: JsonOption = False,
 ) -> None:
-    """Play a recorded day of real alerts through a broker and a worker, and show what comes out.
+    """Play a recorded day of real alerts.
 
-    Everything runs on this machine in a temporary folder; CORE_ALERTS_… variables do not count. First the day is
+    It goes through a broker and a worker, and what comes out is shown. Everything runs on this machine in a temporary folder; CORE_ALERTS_… variables do not count. First the day is
     played as fast as possible, then new alerts come at a steady rate to measure the time from produce to enriched.
 
     \b

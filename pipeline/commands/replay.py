@@ -40,9 +40,9 @@ def replay(
     ] = 1000,
     config: ConfigOption = None,
 ) -> None:
-    """Run the pipeline on a file, in event time and without a broker; the same file gives the same bytes.
+    """Run the pipeline on a file, without a broker.
 
-    Each line is an alert or a recorded record as `tail --json` prints it. Time is what the lines say: the recorded
+    Time is event time, and the same file gives the same bytes. Each line is an alert or a recorded record as `tail --json` prints it. Time is what the lines say: the recorded
     timestamp, else ends_at of a resolved alert, else starts_at, else that of the line before; it stands still after
     the last line. Changes are written as JSON lines, in the order in which they were caused.
 

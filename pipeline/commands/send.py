@@ -33,9 +33,9 @@ def send(
     raw: Annotated[bool, typer.Option("--raw", help="Send every line as it is, without a key and unchecked.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send alerts, or recorded records as `tail --json` prints them, to a topic.
+    """Send alerts from a file to a topic.
 
-    Each alert is checked first: what a worker would refuse is reported with its line and reason and not sent, the
+    Each line is an alert, or a recorded record as `tail --json` prints it. Each alert is checked first: what a worker would refuse is reported with its line and reason and not sent, the
     rest is, and the exit code is 1. Recorded records are sent with the bytes and the key they had. The command
     returns once Kafka has confirmed every record.
 

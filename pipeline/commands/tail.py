@@ -24,9 +24,9 @@ def tail(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print the records of a topic as they come, until Ctrl-C.
+    """Print the records of a topic.
 
-    Only committed records are shown, and nothing is committed. With --count, the exit code is 1 if --timeout ended
+    They are printed as they come, until Ctrl-C. Only committed records are shown, and nothing is committed. With --count, the exit code is 1 if --timeout ended
     it before so many were there.
 
     \b

@@ -19,9 +19,9 @@ def create(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Create the topics that are missing, the worker's changelog among them.
+    """Create the topics that are missing.
 
-    A worker needs the same count in its settings: give --partitions only together with CORE_ALERTS_PARTITIONS.
+    The worker's changelog is among them. A worker needs the same count in its settings: give --partitions only together with CORE_ALERTS_PARTITIONS.
 
     \b
     Example:
@@ -47,7 +47,9 @@ def create(
 
 @commands.command()
 def describe(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each topic as it is on the broker, and where it differs from what it should be.
+    """Show each topic as it is on the broker.
+
+    Where it differs from what it should be, that is said.
 
     \b
     Example:
@@ -74,7 +76,9 @@ def describe(context: typer.Context, as_json: JsonOption = False, config: Config
 
 @commands.command()
 def lag(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show how many records of alerts.raw the workers have not processed yet, by partition.
+    """Show how far behind the workers are.
+
+    That is: how many records of alerts.raw they have not processed yet, by partition.
 
     \b
     Example:

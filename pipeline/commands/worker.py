@@ -18,9 +18,9 @@ def worker(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Run a worker in the foreground until SIGTERM or Ctrl-C; it logs to stderr.
+    """Run a worker in the foreground.
 
-    It serves /metrics, /livez and /readyz on web.host:web.port. More workers share the partitions among them; each
+    It runs until SIGTERM or Ctrl-C and logs to stderr. It serves /metrics, /livez and /readyz on web.host:web.port. More workers share the partitions among them; each
     needs a data folder of its own.
 
     \b

@@ -6,9 +6,9 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Self
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from pipeline.kafka_io import ANSWER_S, partitions_of, reading
+from pipeline.kafka_io import ANSWER_S, end_of, next_records, partitions_of, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pipeline.kafka_connection import KafkaConnection
 
-_TAKE: Final = 5000
 _WAIT_S: Final = 0.05
 _POLL_S: Final = 0.01
 
@@ -76,7 +75,7 @@ class Collector:
         if self._ends_wanted.is_set():
             self._ends_wanted.clear()
             self._ends = self._current_ends(consumer)
-        for message in consumer.consume(_TAKE, _WAIT_S):
+        for message in next_records(consumer, _WAIT_S):
             error = message.error()
             if error is None:
                 self._take(message, time.perf_counter())
@@ -87,9 +86,5 @@ class Collector:
                 raise KafkaException(error)
 
     def _current_ends(self, consumer: Consumer) -> dict[int, int]:
-        from confluent_kafka import TopicPartition
-
-        places = [
-            TopicPartition(self._topic, number) for number in partitions_of(consumer, self._topic, self._connection)
-        ]
-        return {place.partition: consumer.get_watermark_offsets(place, timeout=ANSWER_S)[1] for place in places}
+        numbers = partitions_of(consumer, self._topic, self._connection)
+        return {number: end_of(consumer, TopicPartition(self._topic, number)) for number in numbers}

@@ -53,7 +53,10 @@ class Sent:
 def broker_error(error: BaseException) -> InfrastructureError:
     """Return what to tell an operator about an error of a Kafka client."""
     if isinstance(error, ProducerFenced):
-        return FencedError("another worker has taken this partition over; this one starts anew")
+        return FencedError(
+            "another worker has taken a partition of this one over while it was silent. Nothing is lost: start it "
+            "again, and if that happens often raise worker.session_timeout."
+        )
     return InfrastructureError(
         f"Kafka did not take what was written ({error!r}). Look at the brokers and the network, "
         "and start the worker again: nothing past the last checkpoint was committed."

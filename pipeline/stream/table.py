@@ -1,6 +1,6 @@
 """One Faust table per agent: its name, changelog, assignment, standby and recovery. Rows go another way.
 
-Reading and writing happens on the partition's store; see checkpoint.py. Faust asks the table for persisted
+Reading and writing happens on the partition's store; see partition.py. Faust asks the table for persisted
 offsets and tells it about assignments, and that is passed on to the runtime.
 """
 

@@ -15,6 +15,7 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
+from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.fetching import fetch_plain_records
 
 if TYPE_CHECKING:
@@ -50,6 +51,18 @@ class Feed(Protocol):
 
     async def quiesce(self) -> None:
         """Finish what is being processed and make it durable."""
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the worker without committing any more."""
+
+
+def recreated(tp: TP, offset: int, end: int) -> InfrastructureError:
+    """Return the error for a state that is ahead of its input."""
+    return InfrastructureError(
+        f"the state of {tp.topic}-{tp.partition} goes on from offset {offset}, but the topic ends at {end}: it was "
+        "deleted and created again, or lost records. Bring the topic back, or give the worker a new group "
+        "(CORE_ALERTS_GROUP) to start with an empty state: old alerts are then forgotten, no record is skipped."
+    )
 
 
 class FetchState(NamedTuple):
@@ -230,8 +243,14 @@ class BatchConsumer(driver.Consumer):
         feed = self.app.feed
         wanted = {tp: feed.next_offset(tp) for tp in self.assignment() if tp.topic in feed.input_topics}
         known = {tp: offset for tp, offset in wanted.items() if offset is not None}
-        if known:
-            await self._thread.seek_wait(known)
+        if not known:
+            return
+        ends = await self._thread.highwaters(*known)
+        for tp, offset in known.items():
+            if offset > (ends.get(tp) or 0):
+                feed.fail(recreated(tp, offset, ends.get(tp) or 0))
+                return
+        await self._thread.seek_wait(known)
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self.app.feed.input_topics:

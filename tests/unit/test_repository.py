@@ -25,7 +25,6 @@ from tables.store import DictStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -158,7 +157,7 @@ def test_every_make_command_in_a_document_is_a_target() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-def _commands(command: click.Command, path: str = "") -> set[str]:
+def _commands(command: object, path: str = "") -> set[str]:
     """Return the names of all commands below `command` that do something themselves."""
     below = getattr(command, "commands", None)
     if below is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,38 +37,43 @@ class TopicReader:
         self, settings: Mapping[str, str], topic: str, start: Mapping[int, int], isolation: str = "read_committed"
     ) -> None:
         self.records: list[Read] = []
-        self._partitions = len(start)
+        self._topic = topic
+        self._next = dict(start)
         reading = {"group.id": "reader", "enable.partition.eof": True, "isolation.level": isolation}
         self._consumer = Consumer({**settings, **_QUIET, **reading})
-        self._consumer.assign([TopicPartition(topic, p, at or OFFSET_BEGINNING) for p, at in start.items()])
-        self._ended: set[int] = set()
+        self._ends = Consumer({**settings, **_QUIET, "group.id": "ends", "isolation.level": "read_uncommitted"})
 
     def read_to_end(self) -> list[Read]:
-        """Return all records from the start to the end that every partition has now."""
-        # An end that was reported earlier is not reported again until something new was read: ask for it anew.
-        places = self._consumer.position(self._consumer.assignment())
-        for place in places:
-            if place.partition in self._ended:
-                self._consumer.seek(place)
-        self._ended = set()
-        while len(self._ended) < self._partitions:
-            messages = self._consumer.consume(_PAGE, 1.0)
-            for message in messages:
-                error = message.error()
+        """Return all records from the start to the end that every partition has now, open transactions included.
+
+        So it waits for those: a transaction that its producer knows to be committed can be read a little later.
+        """
+        ends = {p: self._ends.get_watermark_offsets(TopicPartition(self._topic, p), TIMEOUT_S)[1] for p in self._next}
+        behind = {p for p, end in ends.items() if self._next[p] < end}
+        # Assigned anew each time: an end that was reported once is not reported again.
+        self._consumer.assign([TopicPartition(self._topic, p, self._next[p]) for p in behind])
+        deadline = time.monotonic() + TIMEOUT_S
+        while behind:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._topic}: read to {self._next} of {ends}; a transaction is open for too long")
+            for message in self._consumer.consume(_PAGE, 0.2):
+                error, partition = message.error(), message.partition()
                 if error is None:
-                    self._ended.discard(message.partition())
                     headers = tuple((name, value or b"") for name, value in message.headers() or ())
-                    place = (message.partition(), message.offset(), message.timestamp()[1])
+                    place = (partition, message.offset(), message.timestamp()[1])
                     self.records.append(Read(*place, message.key(), message.value(), headers))
+                    self._next[partition] = message.offset() + 1
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                    self._ended.add(message.partition())
+                    self._next[partition] = max(self._next[partition], message.offset())
                 elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
                     raise KafkaException(error)
+            behind = {p for p in behind if self._next[p] < ends[p]}
         return self.records
 
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
+        self._ends.close()
 
 
 class GroupOffsets:
