@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -48,8 +48,6 @@ _NO_LIMIT: Final = 1 << 62
 # Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
 _NO_TIME: Final = 221_845_392_000_000
 _SCHEMA: Final = SCHEMA.encode()
-# A sealed wall clock this young is good enough to judge a timestamp by.
-_SEAL_AGE_MS: Final = 1000
 _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
 # How many records are looked through for new alerts when one is met.
@@ -207,32 +205,35 @@ class IngestStep:
 
         That is the length of the batch, or the record for which the wall clock must be sealed anew first.
         """
-        progress, periods = self.progress, self.periods
+        progress = self.progress
         while start < len(batch) and batch[start].offset < progress.offset:  # the state holds it already
             start += 1
         # Local names: this loop runs once for every alert that anybody sends.
         decode, parse, size_limit = raw.decode_plain, raw.parse, limits.RECORD
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
-        index = start
+        index = looked_to = start
         for record in batch[start:] if start else batch:
             at = record.timestamp
             if at > stream_ms:
                 if at > horizon:
-                    if wall_ms - progress.wall_ms >= _SEAL_AGE_MS:
+                    if record.offset >= progress.judged_to and self._wall_clock:
+                        # One clock for the rest of the batch: all of it had been read when that clock was.
+                        # How old a clock is says nothing here, for a second run would find it older.
+                        self._batch_end = batch[-1].offset + 1
                         return index
-                    at = max(stream_ms, horizon - periods.skew)
+                    at = max(stream_ms, progress.wall_ms)  # a time not believed in moves nobody else's
                     self._tally.clamped += 1
-                if at >= ring_at:
-                    self.advance(at)
-                    ring_at = timers.next_ms
-                progress.stream_ms = stream_ms = at
+                else:
+                    if at >= ring_at:
+                        self.advance(at)
+                        ring_at = timers.next_ms
+                    progress.stream_ms = stream_ms = at
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
             value = record.value
             try:
-                plain = value and len(value) <= size_limit and value.isascii()
-                sent = decode(value) if plain else parse(value)
+                sent = decode(value) if value and len(value) <= size_limit and value.isascii() else parse(value)
             except (ValueError, RecursionError, RejectedRecordError):
                 self._refuse(record, at)
                 index += 1
@@ -256,17 +257,19 @@ class IngestStep:
                 alert.last_seen = alert.last_event = at
                 if sent.value is not None:
                     alert.value = sent.value
+                had_end = alert.ends_at is not None
                 ends_at = alert.ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
                 if (
                     not alert.dirty
                     or alert.count == alert.told_count + 1
-                    or (ends_at is not None and ends_at <= alert.timer * 1000 - 1000)
+                    or (had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000)
                 ):
                     self._repeat(keys.alert(alert.tenant, alert.fingerprint), alert)
                     ring_at = timers.next_ms
             else:
-                if alert is None and memo not in self._identities:
+                if alert is None and index >= looked_to:  # once for each stretch, whatever it is made of
                     self._identities = _identities(batch, index, self.alerts.memo)
+                    looked_to = index + _LOOK_AHEAD
                 self._take(record, sent, at, memo, alert)
                 ring_at = timers.next_ms
             index += 1
@@ -401,7 +404,8 @@ class IngestStep:
         """
         progress = self.progress
         here = (progress.topic, progress.partition, record.offset)
-        came_from = next((value for name, value in record.headers if name == records.FORWARDED), None)
+        headers = record.headers
+        came_from = next((value for name, value in headers if name == records.FORWARDED), None) if headers else None
         belongs = self._partitions.get(tenant)
         if belongs is None:
             belongs = partition_of(tenant, progress.partitions)
@@ -413,9 +417,7 @@ class IngestStep:
                     Rejection.WRONG_PARTITION, f"{tenant} belongs to partition {belongs}, and it was sent on before"
                 )
             headers = [*record.headers, (records.FORWARDED, origin_text(*here))]
-            self._emitted.forwarded.append(
-                Output(tenant.encode(), record.value, headers, record.timestamp, belongs)
-            )
+            self._emitted.forwarded.append(Output(tenant.encode(), record.value, headers, record.timestamp, belongs))
             self._tally.forwarded += 1
             return None
         if came_from is None:
@@ -479,9 +481,7 @@ class IngestStep:
         headers = [(records.ID, output_id.encode()), (records.SCHEMA, _SCHEMA), (records.ORIGIN, origin)]
         if cause is not None and cause.headers:
             headers += [(name, text) for name, text in cause.headers if name == records.TRACEPARENT]
-        self._emitted.enriched.append(
-            Output(alert.tenant.encode(), value, headers, at, self.progress.partition)
-        )
+        self._emitted.enriched.append(Output(alert.tenant.encode(), value, headers, at, self.progress.partition))
         self._tally.changes[alert.tenant, change] += 1
 
     def take_emitted(self) -> Emitted:

@@ -51,7 +51,7 @@ class Stage:
         while True:
             try:
                 create_topics(self.connection, PARTITIONS, 1, topics=_TOPICS)
-            except Exception:  # noqa: BLE001 - a deletion under way: the broker needs a moment
+            except Exception:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.3)
@@ -61,7 +61,7 @@ class Stage:
             time.sleep(0.1)
 
     @contextmanager
-    def worker(self, group: str, name: str | None = None, **settings: object) -> Iterator[Worker]:
+    def worker(self, group: str, name: str = "", **settings: str) -> Iterator[Worker]:
         """Run a worker of `group` until the block ends; `settings` are CORE_ALERTS_ variables."""
         create_topics(self.connection, PARTITIONS, 1, topics=[], extra=[changelog_topic(f"{group}-ingest-changelog")])
         process = Worker(self, group, name or group, {key: str(value) for key, value in settings.items()})

@@ -41,7 +41,7 @@ def main() -> None:
     save(stock, [once, again], exactly, two, peer, first, curve)
 
 
-def run(on: Stage, group: str, total: int, **settings: object) -> dict[str, Any]:
+def run(on: Stage, group: str, total: int, **settings: str) -> dict[str, Any]:
     """Return what one worker of a new group makes of everything in alerts.raw."""
     with on.worker(group, **settings) as worker:
         worker.wait_ready()
@@ -49,7 +49,7 @@ def run(on: Stage, group: str, total: int, **settings: object) -> dict[str, Any]
 
 
 def run_two(on: Stage, group: str, total: int) -> dict[str, Any]:
-    """Return what two workers of one group make of it together; the clock runs from the first quarter on, when both have their share."""
+    """Return what two workers of one group make of it together, from the first quarter on: both have their share."""
     with on.worker(group, name=f"{group}-a") as one, on.worker(group, name=f"{group}-b") as other:
         one.wait_ready()
         other.wait_ready()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import re
 import sys
 import zlib
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NamedTuple, cast
 
 import msgspec
 
@@ -23,10 +25,10 @@ from pipeline.schemas import records
 from pipeline.schemas.raw import RESOLVED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import IO
+    from collections.abc import Iterable, Iterator, Sequence
 
 STDIN: Final = Path("-")
+_BUFFER: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _NULL: Final = b"null"
 _BASE64: Final = re.compile(rb'\s*\{\s*"base64"\s*:')
@@ -110,10 +112,23 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Check the path and its rights.") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
-    file = sys.stdin.buffer if path == STDIN else path.open("rb")
-    start = file.peek(len(_GZIP)) if hasattr(file, "peek") else b""
-    return gzip.open(file) if start.startswith(_GZIP) else file  # type: ignore[return-value]  # GzipFile is an IO
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterable[bytes]]:
+    with _stdin() if path == STDIN else path.open("rb", buffering=_BUFFER) as file:
+        if not cast("io.BufferedReader", file).peek(len(_GZIP)).startswith(_GZIP):
+            yield file
+            return
+        with gzip.open(file) as text:
+            yield text
+
+
+@contextmanager
+def _stdin() -> Iterator[BinaryIO]:
+    reader = io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer))
+    try:
+        yield cast("BinaryIO", reader)
+    finally:
+        reader.detach()  # or it would close stdin with it
 
 
 def interpret(number: int, text: bytes) -> Line:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 
 from pipeline.domain.errors import ConfigurationError, InfrastructureError
+from pipeline.kafka_admin import connected_admin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from confluent_kafka import Message
 
@@ -36,20 +37,13 @@ _SILENT.propagate = False
 class Sender:
     """Produce records to one topic; every record counts as delivered or failed once `finish` has returned."""
 
-    def __init__(
-        self,
-        connection: KafkaConnection,
-        topic: str,
-        *,
-        linger_ms: float = 5,
-        on_delivery: Callable[[Message], None] | None = None,
-    ) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str, *, linger_ms: float = 5) -> None:
+        _require_answer(connection)
         self.delivered = 0
         self.failures: list[str] = []
         """One text for each record that was not delivered."""
         self._topic = topic
         self._connection = connection
-        self._on_delivery = on_delivery
         self._unpolled = 0
         self._trouble = ""
         self._producer = Producer(
@@ -111,13 +105,11 @@ class Sender:
             )
             raise InfrastructureError(message)
 
-    def _report(self, error: Any, message: Message) -> None:
-        if error is not None:
+    def _report(self, error: Any, _message: Message) -> None:
+        if error is None:
+            self.delivered += 1
+        else:
             self.failures.append(error.str())
-            return
-        self.delivered += 1
-        if self._on_delivery is not None:
-            self._on_delivery(message)
 
     def _note(self, error: Any) -> None:
         self._trouble = error.str()
@@ -132,7 +124,7 @@ def reading(
     Without `from_beginning` it starts with the first record produced after this call. With `tell_ends` it also
     hands out an error of the kind _PARTITION_EOF each time that nothing is left to read in a partition.
     """
-    trouble: list[str] = []
+    _require_answer(connection)
     consumer = Consumer(
         {
             **connection.confluent(),
@@ -144,7 +136,6 @@ def reading(
             "fetch.wait.max.ms": 100,
             "enable.partition.eof": tell_ends,
             "fetch.message.max.bytes": _LARGEST_RECORD,
-            "error_cb": lambda error: trouble.append(error.str()),
         },
         logger=_SILENT,
     )
@@ -190,6 +181,12 @@ def partitions_of(client: Producer | Consumer, topic: str, connection: KafkaConn
         message = f"Kafka has no topic {topic}{why}. Check the name, or create it with `core-alerts topics create`."
         raise ConfigurationError(message)
     return sorted(found.partitions)
+
+
+def _require_answer(connection: KafkaConnection) -> None:
+    """Raise InfrastructureError where there is no broker: librdkafka would ask for it until its time is up."""
+    with connected_admin(connection):
+        pass
 
 
 def end_of(consumer: Consumer, place: TopicPartition) -> int:

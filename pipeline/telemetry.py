@@ -31,7 +31,7 @@ class Telemetry:
             self._health.recovery_finished(time.monotonic())
 
     def assigned(self, topic: str, partitions: Iterable[int]) -> None:
-        """This worker owns these partitions of the input."""
+        """Take note that this worker owns these partitions of the input."""
         self._health.assign([(topic, number) for number in partitions])
 
     def restored(self, records: int) -> None:

@@ -49,7 +49,9 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with HealthServer(settings.web.host, settings.web.port, app.health, app.registry) as web:
-        log.info("starting", brokers=settings.broker, group=settings.group, metrics=f"http://{settings.web.host}:{web.port}")
+        log.info(
+            "starting", brokers=settings.broker, group=settings.group, metrics=f"http://{settings.web.host}:{web.port}"
+        )
         error = await _start(app) or await _wait(app, stop)
         if error is None:
             log.info("stopping")
@@ -77,7 +79,7 @@ async def _start(app: App) -> BaseException | None:
 
 async def _wait(app: App, stop: asyncio.Event) -> BaseException | None:
     """Return what made the worker fail, or None when it was asked to stop."""
-    crashed = app.engine._crashed  # noqa: SLF001 - mode.Service offers no other way to wait for a crash
+    crashed = app.engine._crashed
     waiting = [asyncio.create_task(event.wait()) for event in (stop, app.runtime.failed, crashed)]
     done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -87,13 +89,13 @@ async def _wait(app: App, stop: asyncio.Event) -> BaseException | None:
     return app.runtime.failure or app.engine.crash_reason or RuntimeError("the stream engine stopped by itself")
 
 
-async def _stop(app: App, timeout: float) -> None:
+async def _stop(app: App, seconds: float) -> None:
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             await app.engine.stop()
             await app.runtime.stop()
     except TimeoutError:
-        log.warning("leaving without waiting any longer", seconds=timeout)
+        log.warning("leaving without waiting any longer", seconds=seconds)
 
 
 def _explain(error: BaseException) -> None:

@@ -186,10 +186,22 @@ class AlertTable:
         return self._names.setdefault(text, text)
 
     def _read(self, key: bytes, value: bytes) -> Alert:
-        version, name, severity, is_open, count, *rest = _decode_row(value)
+        (
+            version,
+            name,
+            severity,
+            is_open,
+            count,
+            starts_at,
+            last_seen,
+            last_event,
+            ends_at,
+            last_value,
+            told_at,
+            told_count,
+        ) = _decode_row(value)
         if version != _VERSION:
             raise ValueError(f"alert row of version {version}: written by a newer release, upgrade this worker")
-        starts_at, last_seen, last_event, ends_at, end_value, told_at, told_count = rest
         _, tenant, fingerprint = key.split(b"\0", 2)
         return Alert(
             self._shared(tenant.decode()),
@@ -202,7 +214,7 @@ class AlertTable:
             last_seen,
             last_event,
             ends_at,
-            end_value,
+            last_value,
             told_at,
             told_count,
             tallied=count,

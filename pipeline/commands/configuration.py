@@ -24,7 +24,8 @@ def check(
 ) -> None:
     """Report everything that is wrong with a file.
 
-    The CORE_ALERTS_… variables set over it are checked with it. Each problem is a line: file:line: what is wrong. What to write instead. Exits with 1 if there are any.
+    The CORE_ALERTS_… variables set over it are checked with it. Each problem is a line: file:line: what is wrong.
+    What to write instead. Exits with 1 if there are any.
 
     \b
     Example:

@@ -29,12 +29,7 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", metavar="DIR", help="The folder for state; the default is the setting data_dir."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-FileArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help="JSON lines, also gzipped; - is stdin."
-    ),
-]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, also gzipped; - is stdin.")]
 
 
 class Commands(typer.core.TyperGroup):

@@ -32,8 +32,9 @@ def start(
 ) -> None:
     """Start a development broker.
 
-    It listens on 127.0.0.1, and its address is printed once it answers. The address stands alone on the last line of stdout. The broker runs on in the background, with its data in
-    the folder; started again, it has the same address and the same data. The first start fetches Apache Kafka.
+    It listens on 127.0.0.1, and its address is printed once it answers. The address stands alone on the last line
+    of stdout. The broker runs on in the background, with its data in the folder; started again, it has the same
+    address and the same data. The first start fetches Apache Kafka.
 
     \b
     Example:

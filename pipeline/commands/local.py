@@ -12,8 +12,8 @@ _Guarantee = Literal["at_least_once", "exactly_once"]
 def dev(context: typer.Context, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Run a broker and a worker on this machine.
 
-    They run until Ctrl-C, with four partitions a topic; the data stays in the folder for the next time. If the worker ends by itself, the rest is stopped as well and
-    the exit code is 1.
+    They run until Ctrl-C, with four partitions a topic; the data stays in the folder for the next time. If the
+    worker ends by itself, the rest is stopped as well and the exit code is 1.
 
     \b
     Example:
@@ -36,8 +36,9 @@ def demo(
 ) -> None:
     """Play a recorded day of real alerts.
 
-    It goes through a broker and a worker, and what comes out is shown. Everything runs on this machine in a temporary folder; CORE_ALERTS_… variables do not count. First the day is
-    played as fast as possible, then new alerts come at a steady rate to measure the time from produce to enriched.
+    It goes through a broker and a worker, and what comes out is shown. Everything runs on this machine in a
+    temporary folder; CORE_ALERTS_… variables do not count. First the day is played as fast as possible, then new
+    alerts come at a steady rate to measure the time from produce to enriched.
 
     \b
     Example:

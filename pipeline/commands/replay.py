@@ -42,9 +42,10 @@ def replay(
 ) -> None:
     """Run the pipeline on a file, without a broker.
 
-    Time is event time, and the same file gives the same bytes. Each line is an alert or a recorded record as `tail --json` prints it. Time is what the lines say: the recorded
-    timestamp, else ends_at of a resolved alert, else starts_at, else that of the line before; it stands still after
-    the last line. Changes are written as JSON lines, in the order in which they were caused.
+    Time is event time, and the same file gives the same bytes. Each line is an alert or a recorded record as `tail
+    --json` prints it. Time is what the lines say: the recorded timestamp, else ends_at of a resolved alert, else
+    starts_at, else that of the line before; it stands still after the last line. Changes are written as JSON lines,
+    in the order in which they were caused.
 
     Ids are those of one partition. With --partitions, a recording of alerts.raw gives the ids it had live, and the
     changes are written partition by partition; a recording of several partitions needs it.

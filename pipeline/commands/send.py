@@ -35,9 +35,10 @@ def send(
 ) -> None:
     """Send alerts from a file to a topic.
 
-    Each line is an alert, or a recorded record as `tail --json` prints it. Each alert is checked first: what a worker would refuse is reported with its line and reason and not sent, the
-    rest is, and the exit code is 1. Recorded records are sent with the bytes and the key they had. The command
-    returns once Kafka has confirmed every record.
+    Each line is an alert, or a recorded record as `tail --json` prints it. Each alert is checked first: what a
+    worker would refuse is reported with its line and reason and not sent, the rest is, and the exit code is 1.
+    Recorded records are sent with the bytes and the key they had. The command returns once Kafka has confirmed
+    every record.
 
     \b
     Example:

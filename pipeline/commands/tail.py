@@ -26,8 +26,8 @@ def tail(
 ) -> None:
     """Print the records of a topic.
 
-    They are printed as they come, until Ctrl-C. Only committed records are shown, and nothing is committed. With --count, the exit code is 1 if --timeout ended
-    it before so many were there.
+    They are printed as they come, until Ctrl-C. Only committed records are shown, and nothing is committed. With
+    --count, the exit code is 1 if --timeout ended it before so many were there.
 
     \b
     Example:

@@ -21,7 +21,8 @@ def create(
 ) -> None:
     """Create the topics that are missing.
 
-    The worker's changelog is among them. A worker needs the same count in its settings: give --partitions only together with CORE_ALERTS_PARTITIONS.
+    The worker's changelog is among them. A worker needs the same count in its settings: give --partitions only
+    together with CORE_ALERTS_PARTITIONS.
 
     \b
     Example:

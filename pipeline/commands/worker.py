@@ -20,8 +20,8 @@ def worker(
 ) -> None:
     """Run a worker in the foreground.
 
-    It runs until SIGTERM or Ctrl-C and logs to stderr. It serves /metrics, /livez and /readyz on web.host:web.port. More workers share the partitions among them; each
-    needs a data folder of its own.
+    It runs until SIGTERM or Ctrl-C and logs to stderr. It serves /metrics, /livez and /readyz on web.host:web.port.
+    More workers share the partitions among them; each needs a data folder of its own.
 
     \b
     Example:

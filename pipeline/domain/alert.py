@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.severity import Severity  # noqa: TC001 - msgspec reads the annotation at run time
+from pipeline.domain.severity import Severity
 
 
 class Alert(msgspec.Struct, gc=False):

@@ -22,21 +22,10 @@ if TYPE_CHECKING:
 
 def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert:
     """Return the alert that a first firing record opens."""
-    return Alert(
-        tenant=tenant,
-        fingerprint=fingerprint,
-        name=name,
-        severity=seen.severity,
-        open=True,
-        count=1,
-        starts_at=seen.at if seen.starts_at is None else seen.starts_at,
-        last_seen=seen.at,
-        last_event=seen.at,
-        ends_at=seen.ends_at,
-        value=seen.value,
-        told_at=seen.at,
-        told_count=1,
-    )
+    at = seen.at
+    starts_at = at if seen.starts_at is None else seen.starts_at
+    # By position, in the order of the fields: half the cost, and this is what a storm of new alerts does most.
+    return Alert(tenant, fingerprint, name, seen.severity, True, 1, starts_at, at, at, seen.ends_at, seen.value, at, 1)
 
 
 def observe(alert: Alert, seen: Observation, periods: Periods) -> Change | Unchanged | None:
@@ -104,7 +93,7 @@ def pass_time(alert: Alert, now: int, periods: Periods) -> Change | None:
         alert.ends_at = deadline
         tell(alert, now)
         return Change.EXPIRED
-    if alert.untold and alert.told_at + periods.digest <= now:
+    if alert.untold and _digest_at(alert, periods) <= now:
         tell(alert, now)
         return Change.REPEATED
     return None
@@ -126,8 +115,17 @@ def due_at(alert: Alert, periods: Periods) -> int:
         return forgotten_at(alert, periods)
     deadline = expires_at(alert, periods)
     if alert.untold:
-        return min(deadline, alert.told_at + periods.digest)
+        return min(deadline, _digest_at(alert, periods))
     return deadline
+
+
+def _digest_at(alert: Alert, periods: Periods) -> int:
+    """Return when the repeats of an alert are told: an interval after it was last told of, if one came by then.
+
+    After a long silence that is at once. Counted from the interval's end alone, every interval that passed in
+    silence would let one more digest leave.
+    """
+    return max(alert.told_at + periods.digest, alert.last_seen)
 
 
 def tell(alert: Alert, now: int) -> None:

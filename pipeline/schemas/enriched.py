@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotation at run time
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from pipeline.domain.change import Change  # noqa: TC001 - msgspec reads the annotation at run time
+from pipeline.domain.change import Change
 
 SCHEMA: Final = "alerts.enriched/1"
 

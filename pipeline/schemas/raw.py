@@ -17,6 +17,8 @@ FIRING: Final = "firing"
 RESOLVED: Final = "resolved"
 _ABSENT: Final = msgspec.Raw(b"")
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_SHORT: Final = 64  # characters: no text that short is over any limit
+_SHORT_LABELS: Final = 256  # bytes of JSON: too few for a label over a limit, or for too many of them
 _NO_LABELS: Final = (b"", b"null", b"{}")
 
 
@@ -60,9 +62,7 @@ def parse(value: bytes | None) -> RawAlert:
     if value is None:
         raise RejectedRecordError(Rejection.NULL_VALUE, "the record has no value")
     if len(value) > limits.RECORD:
-        raise RejectedRecordError(
-            Rejection.RECORD_TOO_LARGE, f"{len(value)} bytes, the limit is {limits.RECORD}"
-        )
+        raise RejectedRecordError(Rejection.RECORD_TOO_LARGE, f"{len(value)} bytes, the limit is {limits.RECORD}")
     try:
         if not value.isascii():
             value.decode()  # msgspec skips over fields it does not know without looking at their text
@@ -115,7 +115,7 @@ def check(alert: RawAlert) -> None:
 
 
 def _check_length(text: str | None, limit: int, reason: Rejection, field: str) -> None:
-    if text is not None and limits.longer_than(text, limit):
+    if text is not None and len(text) > _SHORT and limits.longer_than(text, limit):
         raise RejectedRecordError(reason, f"{field} has {len(text.encode())} bytes, the limit is {limit}")
 
 
@@ -132,14 +132,19 @@ def labels_of(alert: RawAlert) -> dict[str, str]:
         labels = _decode_labels(raw)
     except msgspec.ValidationError as error:
         raise RejectedRecordError(Rejection.WRONG_TYPE, f"labels: {error}") from None
+    if len(raw) > _SHORT_LABELS:
+        _check_labels(labels)
+    if "" in labels.values():
+        return {label: value for label, value in labels.items() if value}
+    return labels
+
+
+def _check_labels(labels: dict[str, str]) -> None:
     if len(labels) > limits.LABELS:
         raise RejectedRecordError(Rejection.TOO_MANY_LABELS, f"{len(labels)} labels, the limit is {limits.LABELS}")
     for label, value in labels.items():
         _check_length(label, limits.LABEL_NAME, Rejection.LABEL_NAME_TOO_LONG, f"label name {label[:40]!r}")
         _check_length(value, limits.LABEL_VALUE, Rejection.LABEL_VALUE_TOO_LONG, f"label {label[:40]!r}")
-    if "" in labels.values():
-        return {label: value for label, value in labels.items() if value}
-    return labels
 
 
 def extra_of(value: bytes) -> msgspec.Raw | None:

@@ -21,13 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 
-from pipeline.stream.producing import Sent
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.schemas.records import Output
-    from pipeline.stream.producing import BatchProducer
+    from pipeline.stream.producing import BatchProducer, Sent
     from pipeline.stream.runtime import Observer
     from pipeline.stream.step import Step
     from pipeline.stream.store import PartitionStore

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from pipeline.domain.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable, Sequence
 
     from pipeline.kafka_connection import KafkaConnection

@@ -49,6 +49,8 @@ class BatchRecovery(Recovery):
 class BatchTableManager(TableManager):
     """A table manager with that recovery, that does not wait before it starts."""
 
+    _recovery: BatchRecovery | None
+
     @property
     def recovery(self) -> BatchRecovery:
         """Return the recovery service."""

@@ -40,7 +40,7 @@ class Observer(Protocol):
         """State is being restored, or no longer."""
 
     def assigned(self, topic: str, partitions: Iterable[int]) -> None:
-        """This worker owns these partitions of the input."""
+        """Take note that this worker owns these partitions of the input."""
 
     def restored(self, records: int) -> None:
         """Changelog records were applied."""
@@ -293,4 +293,3 @@ class Runtime:
     @property
     def _guarantee(self) -> str:
         return "exactly_once" if self.config.exactly_once else "at_least_once"
-

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Emission(Protocol):
     """Outputs in the order in which they were caused, by topic."""
 
-    def __bool__(self) -> bool: ...
+    def __bool__(self) -> bool:
+        """Say whether there is anything."""
 
     def by_topic(self) -> dict[str, list[Output]]:
         """Return the outputs by the topic that each belongs to."""
@@ -56,4 +57,5 @@ class Step(Protocol):
 class StepFactory(Protocol):
     """How a partition's step is made from its rows."""
 
-    def __call__(self, partition: int, store: RowStore) -> Step: ...
+    def __call__(self, partition: int, store: RowStore) -> Step:
+        """Return the step of `partition`, restored from `store`."""

@@ -84,9 +84,7 @@ def test_a_first_firing_record_leaves_as_one_opened_alert_with_all_that_was_said
         "verdict": "active",
         "suppressed_by": [],
         "scores": {},
-        "decisions": [
-            {"stage": "lifecycle", "verdict": "pass", "reason": "first_seen", "rule": None, "version": None}
-        ],
+        "decisions": [{"stage": "lifecycle", "verdict": "pass", "reason": "first_seen", "rule": None, "version": None}],
     }
     assert (output.key, output.timestamp, output.partition) == (b"acme", T0, 0)
     assert output.headers == [
@@ -474,7 +472,17 @@ def test_a_record_that_was_sent_on_and_is_still_wrong_is_a_dead_letter() -> None
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"x", b"\xff", b"a/b/c", b"alerts.raw/0/-5", b"alerts.raw/-1/5", b"t/0/" + b"9" * 30, b"t/0/9223372036854775808"]
+    "text",
+    [
+        b"",
+        b"x",
+        b"\xff",
+        b"a/b/c",
+        b"alerts.raw/0/-5",
+        b"alerts.raw/-1/5",
+        b"t/0/" + b"9" * 30,
+        b"t/0/9223372036854775808",
+    ],
 )
 def test_a_header_of_the_same_name_that_is_no_origin_is_somebody_else_s(text: bytes) -> None:
     driver = Driver()

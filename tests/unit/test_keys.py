@@ -35,9 +35,7 @@ def test_every_key_says_whose_it_is_whatever_a_sender_wrote(tenant: str, text: s
 
 
 @given(TENANTS, TENANTS, TEXTS, TEXTS, st.integers(0, 99))
-def test_no_key_of_one_tenant_is_a_key_of_another(
-    one: str, other: str, text: str, text2: str, number: int
-) -> None:
+def test_no_key_of_one_tenant_is_a_key_of_another(one: str, other: str, text: str, text2: str, number: int) -> None:
     if one != other:
         assert not {*kinds(one, text, number)} & {*kinds(other, text2, number)}
 

@@ -197,6 +197,15 @@ CASES: dict[str, list[tuple[Happening, Outcome]]] = {
         (quiet(119.999), NOTHING),
         (quiet(120), REPEATED),
     ],
+    "a repeat after a long silence is told at once, and the next one an interval later": [
+        (fire(0, ends_at=9000), OPENED),
+        (fire(200, ends_at=9000), REPEAT),
+        (quiet(199), NOTHING),
+        (quiet(201), REPEATED),
+        (fire(202, ends_at=9000), REPEAT),
+        (quiet(260.999), NOTHING),
+        (quiet(261), REPEATED),
+    ],
     "a change tells of the repeats before it, so the digest waits for the next one": [
         (fire(0), OPENED),
         (fire(1), REPEAT),
@@ -284,6 +293,7 @@ def test_what_is_known_does_not_change_with_a_record_that_changes_nothing() -> N
         ([fire(0)], 300),
         ([fire(0), fire(1)], 60),  # its repeat
         ([fire(0, ends_at=30), fire(1, ends_at=30)], 30),
+        ([fire(0, ends_at=900), fire(200, ends_at=900)], 200),  # after a long silence: at once
         ([fire(0), fire(1), quiet(60)], 301),
         ([fire(0), resolve(10)], 1810.001),  # forgotten: firing then is new
         ([fire(0), resolve(10, ends_at=5)], 1805.001),

@@ -24,7 +24,9 @@ BODY = Body(msgspec.Raw(b'{"a":"1"}'), msgspec.Raw(b"{}"), "prometheus", None, m
 
 
 def make_alert(fingerprint: str = "f0", last_seen: int = 1000, **fields: object) -> Alert:
-    alert = Alert("acme", fingerprint, "HighCPU", Severity.ERROR, True, 3, 500, last_seen, last_seen, None, 0.5, 1000, 2)
+    alert = Alert(
+        "acme", fingerprint, "HighCPU", Severity.ERROR, True, 3, 500, last_seen, last_seen, None, 0.5, 1000, 2
+    )
     for name, value in fields.items():
         setattr(alert, name, value)
     return alert

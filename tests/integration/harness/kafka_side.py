@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S = 30.0
-_QUIET = {"log_level": 2, "enable.auto.commit": False}
+_QUIET = {"log_level": 2, "enable.auto.commit": False, "fetch.wait.max.ms": 100}
 _PAGE = 5000
 
 
@@ -50,25 +50,29 @@ class TopicReader:
         """
         ends = {p: self._ends.get_watermark_offsets(TopicPartition(self._topic, p), TIMEOUT_S)[1] for p in self._next}
         behind = {p for p, end in ends.items() if self._next[p] < end}
-        # Assigned anew each time: an end that was reported once is not reported again.
-        self._consumer.assign([TopicPartition(self._topic, p, self._next[p]) for p in behind])
         deadline = time.monotonic() + TIMEOUT_S
         while behind:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self._topic}: read to {self._next} of {ends}; a transaction is open for too long")
-            for message in self._consumer.consume(_PAGE, 0.2):
-                error, partition = message.error(), message.partition()
-                if error is None:
-                    headers = tuple((name, value or b"") for name, value in message.headers() or ())
-                    place = (partition, message.offset(), message.timestamp()[1])
-                    self.records.append(Read(*place, message.key(), message.value(), headers))
-                    self._next[partition] = message.offset() + 1
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                    self._next[partition] = max(self._next[partition], message.offset())
-                elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-                    raise KafkaException(error)
-            behind = {p for p in behind if self._next[p] < ends[p]}
+            # Assigned anew: an end that was reported once is not reported again when only a marker follows.
+            self._consumer.assign([TopicPartition(self._topic, p, self._next[p]) for p in behind])
+            while behind and (messages := self._consumer.consume(_PAGE, 1.0)):
+                for message in messages:
+                    self._take(message)
+                behind = {p for p in behind if self._next[p] < ends[p]}
         return self.records
+
+    def _take(self, message: Message) -> None:
+        error, partition = message.error(), message.partition()
+        if error is None:
+            headers = tuple((name, value or b"") for name, value in message.headers() or ())
+            place = (partition, message.offset(), message.timestamp()[1])
+            self.records.append(Read(*place, message.key(), message.value(), headers))
+            self._next[partition] = message.offset() + 1
+        elif error.code() == KafkaError._PARTITION_EOF:
+            self._next[partition] = max(self._next[partition], message.offset())
+        elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+            raise KafkaException(error)
 
     def close(self) -> None:
         """Disconnect."""

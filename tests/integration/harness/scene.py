@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -26,7 +27,7 @@ from tests.integration.harness.traffic import PARTITIONS
 from tests.integration.harness.worker_process import WorkerProcess, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 Guarantee = Literal["at_least_once", "exactly_once"]
@@ -47,6 +48,13 @@ QUICK_GROUP = {
 }
 
 
+Supervisor = Callable[[], object]
+
+
+def nobody() -> None:
+    """Leave workers that end to themselves."""
+
+
 class Scene:
     """One group at work on the shared topics."""
 
@@ -62,6 +70,9 @@ class Scene:
         self.folder = folder
         self.workers: list[WorkerProcess] = []
         self.recovered_after: list[float] = []  # seconds from each fault until somebody was ready again
+        self.restarts = 0  # workers that ended by themselves and were started again
+        self.damaged = 0  # files changed behind a worker's back
+        self.noticed = 0  # stores found damaged
         group = f"g{uuid.uuid4().hex[:10]}"
         self.settings = {
             "CORE_ALERTS_BROKER": bootstrap,
@@ -75,7 +86,11 @@ class Scene:
         self.changelog = changelog_name(self._loaded)
         plain = connection or KafkaConnection(bootstrap)
         create_topics(
-            plain, PARTITIONS, 1, topics=[ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ], extra=[changelog_topic(self.changelog)]
+            plain,
+            PARTITIONS,
+            1,
+            topics=[ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ],
+            extra=[changelog_topic(self.changelog)],
         )
         self.client = plain.confluent()
         self._offsets = GroupOffsets(self.client, group, RAW_TOPIC, PARTITIONS)
@@ -125,29 +140,45 @@ class Scene:
 
     # -- the end
 
-    def drain(self, seconds: float = 90, supervise: Callable[[], object] = lambda: None) -> None:
+    def committed(self) -> dict[int, int]:
+        """Return what the group has committed; nothing while nobody answers."""
+        try:
+            return self._offsets.committed()
+        except KafkaException:
+            return {}
+
+    def wait_progress(self, before: Mapping[int, int], supervise: Supervisor, seconds: float = 90) -> None:
+        """Wait until every partition is further than `before`."""
+
+        def moved() -> bool:
+            supervise()
+            now = self.committed()
+            return all(now.get(p, -1) > at for p, at in before.items())
+
+        wait_for("progress", moved, seconds, self._tails)
+
+    def drain(self, seconds: float = 90, supervise: Supervisor = nobody) -> None:
         """Wait until everything sent, and everything sent on because of it, is in a checkpoint."""
         self.sender.finish()
+        behind: dict[int, tuple[int, int]] = {}
 
         def drained() -> bool:
             supervise()
             if all(worker.exit_code is not None for worker in self.workers):
                 raise RuntimeError(f"no worker is left\n{self.workers[-1].tail()}")
-            committed = self._offsets.committed()
+            committed = self.committed()
             ends = dict(self.begin[RAW_TOPIC])
             # Read after the question: whatever a committed record caused is readable by then.
-            for record in self.readers[RAW_TOPIC].read_to_end():
+            for record in self.read(RAW_TOPIC):
                 ends[record.partition] = record.offset + 1
-            self._missing = {p: (committed.get(p), end) for p, end in ends.items() if committed.get(p, -1) < end}
-            return not self._missing
+            behind.clear()
+            behind.update({p: (committed.get(p, -1), end) for p, end in ends.items() if committed.get(p, -1) < end})
+            return not behind
 
-        alive = [worker for worker in self.workers if worker.exit_code is None]
-        wait_for(
-            "everything committed",
-            drained,
-            seconds,
-            lambda: f"{self._missing}\n" + "\n--\n".join(worker.tail() for worker in alive),
-        )
+        wait_for("everything committed", drained, seconds, lambda: f"{behind}\n{self._tails()}")
+
+    def _tails(self) -> str:
+        return "\n--\n".join(worker.tail() for worker in self.workers[-3:])
 
     def stop_workers(self) -> list[tuple[int, float]]:
         """Ask all workers to stop; return exit codes and seconds."""
@@ -157,9 +188,9 @@ class Scene:
         """Return what this run wrote to a topic."""
         return self.readers[topic].read_to_end()
 
-    def verdict(self, seconds: float = 90) -> Verdict:
+    def verdict(self, seconds: float = 90, supervise: Supervisor = nobody) -> Verdict:
         """Let the workers finish, stop them, and compare everything with the oracle."""
-        self.drain(seconds)
+        self.drain(seconds, supervise)
         self.stop_workers()
         raw = self.read(RAW_TOPIC)
         wanted = expected(raw, periods(self._loaded))
@@ -171,7 +202,9 @@ class Scene:
 
         def ends() -> dict[int, int] | None:
             try:
-                return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), TIMEOUT_S)[1] for p in range(PARTITIONS)}
+                return {
+                    p: consumer.get_watermark_offsets(TopicPartition(topic, p), TIMEOUT_S)[1] for p in range(PARTITIONS)
+                }
             except KafkaException:
                 return None  # a broker tells of a topic a little before it leads it
 

@@ -61,10 +61,13 @@ class Mix:
     misplaced: float = 0.03
 
 
+EVERYTHING = Mix()
+
+
 PLAIN = Mix(severity=0, identified=0, late=0, ending=0, bad=0, misplaced=0)
 
 
-def traffic(seed: int, count: int, start_ms: int, step_ms: int, mix: Mix = Mix()) -> Iterator[Sent]:
+def traffic(seed: int, count: int, start_ms: int, step_ms: int, mix: Mix = EVERYTHING) -> Iterator[Sent]:
     """Yield `count` records, the same for the same arguments."""
     rng = random.Random(seed)  # noqa: S311 - load, not a secret
     tenants = balanced_tenants(mix.tenants, PARTITIONS)
@@ -91,9 +94,7 @@ def traffic(seed: int, count: int, start_ms: int, step_ms: int, mix: Mix = Mix()
         yield sent
 
 
-def alert(
-    which: int, tenant: str, severity: str, at: int, rng: random.Random, mix: Mix, delivery: str | None
-) -> Sent:
+def alert(which: int, tenant: str, severity: str, at: int, rng: random.Random, mix: Mix, delivery: str | None) -> Sent:
     resolved = rng.random() < mix.resolved
     body: dict[str, object] = {
         "tenant_id": tenant,
@@ -116,5 +117,3 @@ def alert(
     place = (belongs + rng.randrange(1, PARTITIONS)) % PARTITIONS if misplaced else belongs
     key = None if misplaced and rng.random() < 0.5 else tenant.encode()
     return Sent(place, key, json.dumps(body).encode(), at, headers)
-
-

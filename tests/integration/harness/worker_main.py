@@ -19,7 +19,7 @@ def main() -> int:
     try:
         return run_worker(settings)
     except CoreAlertsError as error:
-        structlog.get_logger("core_alerts.worker").error("cannot start", error=str(error))  # noqa: TRY400
+        structlog.get_logger("core_alerts.worker").error("cannot start", error=str(error))
         return 1
 
 

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
+
+import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,12 +64,10 @@ class WorkerProcess:
         if not starting:
             return 0, ""
         try:
-            with urllib.request.urlopen(starting[0]["metrics"] + path, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-        except (URLError, OSError):
+            answer = httpx.get(starting[0]["metrics"] + path, timeout=5)
+        except httpx.TransportError:
             return 0, ""
+        return answer.status_code, answer.text
 
     @property
     def partitions(self) -> list[int]:

@@ -1,0 +1,88 @@
+"""Faults of the local state, and of the broker underneath everything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from pipeline.dev.broker import start
+from tests.integration.harness.faults import any_moment, load, ready_worker, seeded
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from pipeline.dev.broker import Broker
+    from tests.integration.harness.oracle import Verdict
+    from tests.integration.harness.scene import Scene
+
+# What a RocksDB folder consists of: sorted tables, the log, the list of files, the pointer to it, options.
+FILES = ("*.sst", "*.log", "MANIFEST-*", "CURRENT", "OPTIONS-*", "IDENTITY", "*.json")
+DAMAGED = "the local state was damaged and has been wiped; it is being restored from its changelog"
+
+
+def delete_state(scene: Scene, seed: int, rounds: int) -> Verdict:
+    """kill -9 the worker and delete all that it had on disk."""
+    rng = seeded(seed)
+    load(scene, seed, seconds=rounds * 4.0)
+    worker = ready_worker(scene)
+    for _ in range(rounds):
+        any_moment(rng)
+        worker.kill()
+        shutil.rmtree(worker.data_dir)
+        worker = scene.restart(worker)
+    return scene.verdict()
+
+
+def flip_a_byte(scene: Scene, seed: int, pattern: str, rounds: int) -> Verdict:
+    """kill -9 the worker and change one byte in one file of each partition's store."""
+    rng = seeded(seed)
+    load(scene, seed, seconds=rounds * 5.0)
+    worker = ready_worker(scene)
+    for _ in range(rounds):
+        any_moment(rng)
+        worker.kill()
+        worker = scene.restart(worker)  # what the log held goes into a table when a store is opened
+        any_moment(rng)
+        worker.kill()
+        for store in sorted((worker.data_dir / "state").iterdir()):
+            files = [path for path in sorted(store.glob(pattern)) if path.stat().st_size]
+            if files:
+                flip(rng.choice(files), rng)
+                scene.damaged += 1
+        worker = scene.restart(worker)
+        scene.noticed += len(worker.events(DAMAGED))
+    return scene.verdict()
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    """Change one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[rng.randrange(len(content))] ^= rng.randrange(1, 256)
+    path.write_bytes(content)
+
+
+def kill_broker(scene: Scene, broker: Broker, seed: int, rounds: int) -> Verdict:
+    """kill -9 the broker, start it again on what it left, and start workers that gave up meanwhile."""
+    rng = seeded(seed)
+    load(scene, seed, seconds=rounds * 12.0)
+    ready_worker(scene)
+    for _ in range(rounds):
+        any_moment(rng, 0.5, 2.5)
+        before, fallen_at = scene.committed(), time.monotonic()
+        os.kill(broker.pid, signal.SIGKILL)
+        any_moment(rng, 0.0, 3.0)
+        broker = start(broker.data_dir)
+        scene.wait_progress(before, lambda: supervise(scene))
+        scene.recovered_after.append(time.monotonic() - fallen_at)
+    return scene.verdict(supervise=lambda: supervise(scene))
+
+
+def supervise(scene: Scene) -> None:
+    """Do what a supervisor does: start a worker again that has ended."""
+    if scene.workers[-1].exit_code is not None:
+        scene.restarts += 1
+        scene.start_worker(scene.workers[-1].name)
