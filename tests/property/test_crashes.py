@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.ingest import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC
 from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, records, values
 from tests.step_driver import MINUTE, T0, Crash, Driver, Left, Record
 
 if TYPE_CHECKING:
     from pipeline.domain.alert import Periods
 
+TOPICS = (ENRICHED_TOPIC, DEAD_TOPIC, RAW_TOPIC)
 BOTH = st.sampled_from([PERIODS, ODD_PERIODS])
 
 
@@ -46,8 +49,8 @@ def test_from_any_snapshot_the_rest_of_the_stream_gives_the_rest_of_the_outputs(
 class World:
     """A topic that grows, a wall clock, and a worker in at_least_once that is killed now and then.
 
-    Everything that ever left is one sequence: a run that begins again repeats it from the last checkpoint on,
-    output by output, before it adds to it.
+    Everything that ever left for a topic is one sequence: a run that begins again repeats it from the last
+    checkpoint on, output by output, before it adds to it.
     """
 
     periods: Periods
@@ -55,9 +58,9 @@ class World:
     wall: int = T0
     log: list[Record] = field(default_factory=list)
     read: int = 0  # how far into the log the worker is
-    told: list[Left] = field(default_factory=list)
-    place: int = 0  # how far into `told` the worker is
-    committed_place: int = 0
+    told: dict[str, list[Left]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
+    place: Counter[str] = field(default_factory=Counter)  # how far into `told` the worker is
+    committed_place: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.driver = Driver(
@@ -70,17 +73,18 @@ class World:
         )
 
     def _left(self, one: Left) -> None:
-        if self.place < len(self.told):
-            assert one == self.told[self.place], "a second run told something else"
+        told, place = self.told[one.topic], self.place[one.topic]
+        if place < len(told):
+            assert one == told[place], "a second run told something else"
         else:
-            self.told.append(one)
-        self.place += 1
+            told.append(one)
+        self.place[one.topic] += 1
 
     def _committed(self) -> None:
-        self.committed_place = self.place
+        self.committed_place = Counter(self.place)
 
     def crash(self) -> None:
-        self.place = self.committed_place
+        self.place = Counter(self.committed_place)
         self.driver.restart()
         self.read = self.driver.step.next_offset
 
@@ -128,5 +132,6 @@ def test_what_left_is_one_sequence_however_often_the_worker_is_killed(
         except Crash:
             world.crash()
     world.read_on(len(world.log), crash_after_seal=False)
-    assert world.place == len(world.told), "something that left was not told again"
+    for topic, told in world.told.items():
+        assert world.place[topic] == len(told), "something that left was not told again"
     assert world.driver.step.next_offset == len(world.log)

@@ -1,0 +1,146 @@
+"""docs/figures.md from bench/results: every figure there is one of a file here, or it is not there.
+
+python -m bench.figures        # writes the page; a test compares it with what this would write
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.report import RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
+_HEAD = """# Figures
+What `make bench` measured. Every figure comes from a file in `bench/results`, which names the machine, the versions
+and the commit; ratios are taken within one run, because absolute times wander. What each bench does, and how the
+peers are kept fair, is in [bench/README.md](../bench/README.md). `python -m bench.figures` writes this page.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page())
+
+
+def page(results: Path = RESULTS) -> str:
+    """Return the page for the results that are there; a bench that has not been run says so."""
+    parts = [_HEAD]
+    for name, title, rows_of in SECTIONS:
+        path = results / f"{name}.json"
+        parts.append(f"## {title}\n")
+        if not path.exists():
+            parts.append("Not run yet.\n")
+            continue
+        document = json.loads(path.read_text())
+        parts.append(_machine(document["machine"], name) + "\n")
+        parts.append("\n".join(rows_of(document)) + "\n")
+        if (results / f"{name}.png").exists():
+            parts.append(f"![{title}](../bench/results/{name}.png)\n")
+    return "\n".join(parts)
+
+
+def _machine(facts: dict[str, Any], name: str) -> str:
+    changed = ", with changes not yet committed" if facts["dirty"] else ""
+    return (
+        f"{facts['cores']} cores ({facts['cpu']}), {facts['memory_gb']} GB, Python {facts['python']}, "
+        f"Kafka {facts['kafka']} on the same machine, load {facts['load_before']} around the end of the run; "
+        f"{facts['date'][:10]}, commit {facts['commit']}{changed}. Raw: [{name}.json](../bench/results/{name}.json).\n"
+    )
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _rate(value: float) -> str:
+    return f"{value / 1000:.1f}k/s" if value < 100_000 else f"{value / 1000:.0f}k/s"
+
+
+def _throughput(found: dict[str, Any]) -> list[str]:
+    ratios = found["ratios"]
+    peer = found["alertmanager"]
+    stock = ", ".join(_rate(one["records_per_s"]) for one in found["stock_faust"])
+    storms = ", ".join(_rate(one["alerts_per_second"]) for one in found["storm"])
+    to_peer = ratios["two_workers_to_alertmanager"]
+    rows = [
+        ("stock Faust agent that does nothing", stock, "", ""),
+        (
+            "storm, at_least_once, one worker",
+            storms,
+            f"{ratios['storm_to_stock_faust']:.1f}× stock Faust",
+            "15× (aim 25×)",
+        ),
+        (
+            "storm, exactly_once, commits every 100 ms",
+            _rate(found["storm_exactly_once"]["alerts_per_second"]),
+            f"{ratios['exactly_once_to_at_least_once']:.2f}× at_least_once",
+            "0.5× (aim 0.8×)",
+        ),
+        (
+            "storm, two workers",
+            _rate(found["storm_two_workers"]["alerts_per_second"]),
+            "Alertmanager missing" if to_peer is None else f"{to_peer:.1f}× Alertmanager",
+            "3× (aim 5×)",
+        ),
+        (
+            "Alertmanager over HTTP, batches of 1000",
+            "missing" if peer is None else _rate(peer["best"]["alerts_per_s"]),
+            "",
+            "",
+        ),
+        ("first sights, one worker", _rate(found["first_sights"]["alerts_per_second"]), "", "40k/s (aim 80k/s)"),
+    ]
+    growth = [
+        (f"{one['open_alerts']:,}", _rate(one["alerts_per_second"]), f"{one['resident_bytes'] / 1e6:.0f} MB")
+        for one in found["growth"]
+    ]
+    return [
+        *_table(("what", "measured", "ratio", "wanted"), rows),
+        "",
+        "Repeats from a backlog, by the number of open alerts (![growth](../bench/results/growth.png)):",
+        "",
+        *_table(("open alerts", "measured", "resident memory"), growth),
+    ]
+
+
+def _latency(found: dict[str, Any]) -> list[str]:
+    wanted = {"at_least_once": "p99 < 50 ms (aim 25)", "exactly_once": "p99 < 100 ms (aim 50)"}
+    rows = [
+        (
+            name,
+            *(f"{found[name][key]:.1f} ms" for key in ("p50_ms", "p99_ms", "p99.9_ms", "max_ms")),
+            wanted[name],
+        )
+        for name in wanted
+    ]
+    intro = f"Open loop at {found['rate']:,} alerts/s for {found['seconds']:.0f} s, a tenth of them changes."
+    return [intro, "", *_table(("guarantee", "p50", "p99", "p99.9", "max", "wanted"), rows)]
+
+
+def _recovery(found: dict[str, Any]) -> list[str]:
+    rows = [
+        ("cold recovery, local state deleted", f"{found['cold_recovery_s']:.1f} s", "< 60 s (aim 20)"),
+        ("warm restart", f"{found['warm_restart_s']:.1f} s", "< 10 s (aim 5)"),
+        ("start without any state", f"{found['empty_start_s']:.1f} s", ""),
+        ("resident memory after taking them in", f"{found['resident_bytes'] / 1e6:.0f} MB", "< 1.5 GB (aim 0.8)"),
+        ("… after a warm restart", f"{found['resident_after_warm_bytes'] / 1e6:.0f} MB", ""),
+        ("… after a cold recovery", f"{found['resident_after_cold_bytes'] / 1e6:.0f} MB", ""),
+    ]
+    return [f"{found['open_alerts']:,} open alerts.", "", *_table(("what", "measured", "wanted"), rows)]
+
+
+SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
+    ("throughput", "Throughput", _throughput),
+    ("latency", "Latency", _latency),
+    ("recovery", "Recovery and memory", _recovery),
+)
+
+
+if __name__ == "__main__":
+    main()
