@@ -185,18 +185,18 @@ class IngestStep:
             if change is Change.EXPIRED:
                 self.alerts.open_count -= 1
                 self._count_repeats(alert)  # it may be forgotten before the next snapshot
-            self.alerts.touch(key, alert)
+            self.alerts.touch(alert)
             deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
             # A sender may give the same end again and again, so the end alone does not tell two lives apart.
             timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
             output_id = id_from_timer(alert.tenant, timer, deadline)
             origin = f"timer/{self.progress.partition}/{deadline}".encode()
             self._tell(alert, change, self.alerts.body(key), output_id, origin, now, None)
-        self._arm(key, alert)
+        self._arm(alert)
 
-    def _arm(self, key: bytes, alert: Alert) -> None:
+    def _arm(self, alert: Alert) -> None:
         alert.timer = second_of(lifecycle.due_at(alert, self.periods))
-        self._timers.arm(alert.timer, key)
+        self._timers.arm(alert.timer, alert.key)
 
     # -- records
 
@@ -211,6 +211,7 @@ class IngestStep:
         # Local names: this loop runs once for every alert that anybody sends.
         decode, parse, size_limit = raw.decode_plain, raw.parse, limits.RECORD
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
+        touched = self.alerts.dirty.append
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
         index = looked_to = start
         for record in batch[start:] if start else batch:
@@ -259,12 +260,13 @@ class IngestStep:
                     alert.value = sent.value
                 had_end = alert.ends_at is not None
                 ends_at = alert.ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
-                if (
-                    not alert.dirty
-                    or alert.count == alert.told_count + 1
-                    or (had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000)
+                if not alert.dirty:
+                    alert.dirty = True
+                    touched(alert)
+                if alert.count == alert.told_count + 1 or (
+                    had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000
                 ):
-                    self._repeat(keys.alert(alert.tenant, alert.fingerprint), alert)
+                    self._rearm(alert)
                     ring_at = timers.next_ms
             else:
                 if alert is None and index >= looked_to:  # once for each stretch, whatever it is made of
@@ -307,7 +309,7 @@ class IngestStep:
             if alert is not None and alert.open and firing and at > alert.last_event:
                 # It counts for nothing, but whoever keeps sending one id does say that the alert goes on.
                 alert.last_seen = alert.last_event = at
-                self.alerts.touch(key, alert)
+                self.alerts.touch(alert)
             return
         if alert is not None:
             self._count_repeats(alert)  # before its severity changes
@@ -321,7 +323,8 @@ class IngestStep:
         alert.tallied = alert.count
         self.alerts.remember(memo, alert)
         if change is None:
-            self._repeat(key, alert)
+            self.alerts.touch(alert)
+            self._rearm(alert)
             return
         body = Body(
             labels=msgspec.Raw(_encode_json(labels)),
@@ -333,8 +336,8 @@ class IngestStep:
         if alert.name != sent.name:  # a sender's own fingerprint may come under another name
             alert.name = sent.name
         self.alerts.put_body(key, body)
-        self.alerts.touch(key, alert)
-        self._arm(key, alert)
+        self.alerts.touch(alert)
+        self._arm(alert)
         topic, partition, offset = origin
         output_id = id_from_record(alert.tenant, topic, partition, offset, change.value)
         self._tell(alert, change, body, output_id, origin_text(topic, partition, offset), at, record)
@@ -353,11 +356,10 @@ class IngestStep:
         self.alerts.open_count += alert.open - was_open
         return change
 
-    def _repeat(self, key: bytes, alert: Alert) -> None:
-        """Keep what a repeat changed, and see that it is told in time."""
-        self.alerts.touch(key, alert)
+    def _rearm(self, alert: Alert) -> None:
+        """See that somebody looks at an alert that was repeated as soon as that means something."""
         if second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
-            self._arm(key, alert)
+            self._arm(alert)
 
     def _count_repeats(self, alert: Alert) -> None:
         """Count the plain repeats that no tally has yet."""

@@ -161,8 +161,8 @@ class Ingest(Section):
 class Worker(Section):
     """How a worker keeps its state, and when it gives up."""
 
-    checkpoint_interval: Annotated[timedelta, Duration("10ms", "1m", "250ms")] = Field(
-        _seconds(0.25),
+    checkpoint_interval: Annotated[timedelta, Duration("10ms", "1m", "1s")] = Field(
+        _seconds(1),
         description="How often state and offsets become durable with at_least_once. "
         "Shorter: less is replayed after a crash; longer: fewer writes.",
     )

@@ -58,7 +58,7 @@ class AlertTable:
         self._capacity = capacity
         self._alerts: dict[bytes, Alert] = {}
         self._bodies: dict[bytes, bytes | None] = {}  # not yet in a snapshot
-        self._dirty: list[bytes] = []
+        self.dirty: list[Alert] = []  # whose rows have to be written
         self._dropped: list[bytes] = []
         self._complete = True  # every alert of the partition is a live object: a miss needs no look at the store
         self._names: dict[str, str] = {}  # one string object per name or tenant, however many alerts carry it
@@ -99,6 +99,7 @@ class AlertTable:
         """Keep a new alert."""
         alert.name = self._shared(alert.name)
         alert.tenant = self._shared(alert.tenant)
+        alert.key = key
         self._alerts[key] = alert
         self.open_count += 1
 
@@ -109,11 +110,11 @@ class AlertTable:
         alert.memo = memo
         self.memo[memo] = alert
 
-    def touch(self, key: bytes, alert: Alert) -> None:
+    def touch(self, alert: Alert) -> None:
         """Note that the alert's row must be written."""
         if not alert.dirty:
             alert.dirty = True
-            self._dirty.append(key)
+            self.dirty.append(alert)
 
     def put_body(self, key: bytes, body: Body) -> None:
         """Keep what the sender said of the alert at `key`."""
@@ -134,6 +135,7 @@ class AlertTable:
     def drop(self, key: bytes, alert: Alert) -> None:
         """Forget an alert and its body."""
         self._alerts.pop(key, None)
+        alert.dirty = False
         if alert.memo:
             self.memo.pop(alert.memo, None)
             alert.memo = 0
@@ -142,21 +144,19 @@ class AlertTable:
 
     def snapshot(self, rows: Rows, processed: Counter[tuple[str, Severity, str]]) -> None:
         """Add to `rows` everything that changed since the last snapshot, and to `processed` the plain repeats."""
-        alerts = self._alerts
         for key, body in self._bodies.items():
             rows[keys.body_of(key)] = body
         for key in self._dropped:
             rows[key] = None
-        for key in self._dirty:
-            alert = alerts.get(key)
-            if alert is not None:  # else dropped after it was touched
+        for alert in self.dirty:
+            if alert.dirty:  # else dropped after it was touched
                 alert.dirty = False
-                rows[key] = _row(alert)
+                rows[alert.key] = _row(alert)
                 if alert.count > alert.tallied:
                     processed[alert.tenant, alert.severity, "firing"] += alert.count - alert.tallied
                     alert.tallied = alert.count
         self._bodies = {}
-        self._dirty = []
+        self.dirty.clear()
         self._dropped = []
 
     def shrink(self) -> None:
@@ -218,6 +218,7 @@ class AlertTable:
             told_at,
             told_count,
             tallied=count,
+            key=key,
         )
 
 

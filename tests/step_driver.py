@@ -23,14 +23,14 @@ HOUR = 60 * MINUTE
 T0 = 1_700_000_000_000  # 2023-11-14T22:13:20Z, a whole second
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
     """A record as the consumer hands it over."""
 
     offset: int
     timestamp: int
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes]] = ()
     key: bytes | None = None
 
 

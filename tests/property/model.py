@@ -30,7 +30,7 @@ class Told(NamedTuple):
     change: str
     severity: int
     status: str
-    count: int
+    fired: int
     starts_at: int
     last_seen: int
     ends_at: int | None

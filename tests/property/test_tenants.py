@@ -44,9 +44,7 @@ def test_the_results_of_a_tenant_are_those_it_would_have_alone_at_the_same_times
     capacity = data.draw(st.sampled_from([2, 1 << 62]), "capacity")
     ends = data.draw(cuts(len(stream)), "batches")
     for tenant in ("acme", "beta"):
-        alone = [
-            one if tenant_of(one) == tenant else Record(one.offset, one.timestamp, None) for one in stream
-        ]
+        alone = [one if tenant_of(one) == tenant else Record(one.offset, one.timestamp, None) for one in stream]
         drivers = [Driver(periods, partitions=PARTITIONS, capacity=capacity) for _ in range(2)]
         for driver, records_ in zip(drivers, (stream, alone), strict=True):
             for start, end in zip([0, *ends], ends, strict=False):

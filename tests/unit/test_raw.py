@@ -146,7 +146,7 @@ def test_a_value_that_no_number_can_hold_is_of_a_wrong_type(number: bytes) -> No
     "field", ["severity", "status", "labels", "annotations", "starts_at", "ends_at", "source", "value", "id"]
 )
 def test_null_is_the_same_as_leaving_a_field_out(field: str) -> None:
-    assert reason_of(alert_json(**{field: None})) is None
+    assert reason_of(alert_json("acme", "n", **{field: None})) is None
 
 
 @pytest.mark.parametrize(
