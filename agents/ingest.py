@@ -23,7 +23,7 @@ from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.fingerprint import fingerprint_of, fnv1a_64_many, identity_bytes
 from pipeline.domain.ids import id_from_record, id_from_timer
 from pipeline.domain.partitioner import partition_of
-from pipeline.domain.reasons import Rejection, Unchanged
+from pipeline.domain.reasons import Rejection, Told, Unchanged
 from pipeline.domain.severity import LABELS, Severity, severity_of
 from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_datetime, to_ms
@@ -52,6 +52,8 @@ _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
 # How many records are looked through for new alerts when one is met.
 _LOOK_AHEAD: Final = 1000
+_UNKNOWN_OFFSET: Final = -1
+_DECISIONS: Final = {told: [Decision("lifecycle", "pass", told.value)] for told in Told}
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -123,7 +125,7 @@ class IngestStep:
         self.forwards = ForwardTable(store)
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
         self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
-        self._identities: dict[int, tuple[str, dict[str, str]]] = {}
+        self._identities: dict[int, _Identity] = {}
         self._restore(store)
 
     def _restore(self, store: RowStore) -> None:
@@ -289,10 +291,10 @@ class IngestStep:
     def _take(self, record: Record, sent: raw.RawAlert, at: int, memo: int, known: Alert | None) -> None:
         """Process a record that is not a plain repeat."""
         try:
-            raw.check(sent)
+            raw.check(sent, tenant_is_known=sent.tenant_id in self._partitions)
             severity = self._severity_of(sent.severity)
-            fingerprint, labels = self._identity(sent, memo, known)
-            extra = raw.extra_of(record.value or b"")
+            fingerprint, labels, plain_at = self._identity(sent, memo, known)
+            extra = None if plain_at == record.offset else raw.extra_of(record.value or b"")
             origin = self._origin(record, sent.tenant_id)
         except RejectedRecordError as error:
             self._reject(record, error, at)
@@ -311,15 +313,21 @@ class IngestStep:
                 alert.last_seen = alert.last_event = at
                 self.alerts.touch(alert)
             return
+        change: Change | Unchanged | None
         if alert is not None:
             self._count_repeats(alert)  # before its severity changes
-        change = self._change(key, sent, alert, seen, fingerprint)
-        if isinstance(change, Unchanged):
-            self._tally.unchanged[change] += 1
+            was_open = alert.open
+            change = lifecycle.observe(alert, seen, self.periods)
+            self.alerts.open_count += alert.open - was_open
+        elif firing:
+            alert = lifecycle.opened(sent.tenant_id, fingerprint, sent.name, seen)
+            self.alerts.add(key, alert)
+            change = Change.OPENED
+        else:
+            change = Unchanged.UNKNOWN_ALERT
+        if isinstance(change, Unchanged) or alert is None:
+            self._tally.unchanged[change if isinstance(change, Unchanged) else Unchanged.UNKNOWN_ALERT] += 1
             return
-        alert = self.alerts.find(key) if alert is None else alert
-        if alert is None:
-            raise AssertionError("a change without an alert")
         alert.tallied = alert.count
         self.alerts.remember(memo, alert)
         if change is None:
@@ -342,20 +350,6 @@ class IngestStep:
         output_id = id_from_record(alert.tenant, topic, partition, offset, change.value)
         self._tell(alert, change, body, output_id, origin_text(topic, partition, offset), at, record)
 
-    def _change(
-        self, key: bytes, sent: raw.RawAlert, alert: Alert | None, seen: Observation, fingerprint: str
-    ) -> Change | Unchanged | None:
-        """Return what the record makes of its alert, new or known."""
-        if alert is None:
-            if not seen.firing:
-                return Unchanged.UNKNOWN_ALERT
-            self.alerts.add(key, lifecycle.opened(sent.tenant_id, fingerprint, sent.name, seen))
-            return Change.OPENED
-        was_open = alert.open
-        change = lifecycle.observe(alert, seen, self.periods)
-        self.alerts.open_count += alert.open - was_open
-        return change
-
     def _rearm(self, alert: Alert) -> None:
         """See that somebody looks at an alert that was repeated as soon as that means something."""
         if second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
@@ -367,8 +361,8 @@ class IngestStep:
             self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
             alert.tallied = alert.count
 
-    def _identity(self, sent: raw.RawAlert, memo: int, known: Alert | None) -> tuple[str, dict[str, str]]:
-        """Return fingerprint and labels of a record.
+    def _identity(self, sent: raw.RawAlert, memo: int, known: Alert | None) -> _Identity:
+        """Return the identity of a record.
 
         Raises:
             RejectedRecordError: if the labels are not within the contract.
@@ -377,8 +371,8 @@ class IngestStep:
         if prepared is None:
             labels = raw.labels_of(sent)
             if known is not None and known.tenant == sent.tenant_id and known.name == sent.name:
-                return known.fingerprint, labels
-            return sent.fingerprint or fingerprint_of(sent.name, labels), labels
+                return known.fingerprint, labels, _UNKNOWN_OFFSET
+            return sent.fingerprint or fingerprint_of(sent.name, labels), labels, _UNKNOWN_OFFSET
         return prepared
 
     def _severity_of(self, spelling: str | int | None) -> Severity:
@@ -476,7 +470,7 @@ class IngestStep:
                 "active",
                 [],
                 {},
-                [Decision("lifecycle", "pass", lifecycle.why(change, alert, self.periods).value)],
+                _DECISIONS[lifecycle.why(change, alert, self.periods)],
                 msgspec.UNSET if body.extra is None else body.extra,
             )
         )
@@ -516,29 +510,35 @@ class IngestStep:
         self.deliveries.shrink()
 
 
-def _identities(
-    batch: Sequence[Record], start: int, known: Mapping[int, Alert]
-) -> dict[int, tuple[str, dict[str, str]]]:
-    """Return fingerprint and labels of the alerts from `start` on that are not known.
+# Fingerprint, labels, and the offset of a record that is known to hold nothing beyond the contract.
+_Identity = tuple[str, dict[str, str], int]
+
+
+def _identities(batch: Sequence[Record], start: int, known: Mapping[int, Alert]) -> dict[int, _Identity]:
+    """Return the identities of the alerts from `start` on that are not known.
 
     Computed all at once, a fingerprint costs a tenth: where one new alert is, there are others.
     """
-    identities: dict[int, tuple[str, dict[str, str]]] = {}
+    identities: dict[int, _Identity] = {}
     blobs: list[bytes] = []
-    hashed: list[tuple[int, dict[str, str]]] = []
+    hashed: list[tuple[int, dict[str, str], int]] = []
     for record in batch[start : start + _LOOK_AHEAD]:
+        value, offset = record.value, record.offset
         try:
-            sent = raw.parse(record.value)
+            try:
+                sent: raw.RawAlert = raw.decode_strictly(value if value and value.isascii() else b"")
+            except (ValueError, RecursionError):
+                sent, offset = raw.parse(value), _UNKNOWN_OFFSET
             memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
             if memo in known or memo in identities:
                 continue
             labels = raw.labels_of(sent)
         except RejectedRecordError:
             continue  # refused when its turn comes
-        identities[memo] = sent.fingerprint or "", labels
+        identities[memo] = sent.fingerprint or "", labels, offset
         if not sent.fingerprint:
-            hashed.append((memo, labels))
+            hashed.append((memo, labels, offset))
             blobs.append(identity_bytes(sent.name, labels))
-    for (memo, labels), value in zip(hashed, fnv1a_64_many(blobs), strict=True):
-        identities[memo] = f"{value:016x}", labels
+    for (memo, labels, offset), value_hash in zip(hashed, fnv1a_64_many(blobs), strict=True):
+        identities[memo] = f"{value_hash:016x}", labels, offset
     return identities

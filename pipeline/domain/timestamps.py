@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -19,6 +20,7 @@ def to_ms(moment: datetime | None) -> int | None:
     return min((moment - EPOCH) // _MILLISECOND, LATEST)
 
 
+@lru_cache(maxsize=1024)  # alerts that start together are told together
 def to_datetime(ms: int) -> datetime:
     """Return the moment `ms` milliseconds after 1970 in UTC."""
     return EPOCH + timedelta(milliseconds=ms)

@@ -46,7 +46,7 @@ class _StrictRawAlert(RawAlert, gc=False, forbid_unknown_fields=True):
 
 # Decodes a value that is known to be ASCII and within the size limit; `parse` is for all others and for errors.
 decode_plain = msgspec.json.Decoder(RawAlert).decode
-_decode_strictly = msgspec.json.Decoder(_StrictRawAlert).decode
+decode_strictly = msgspec.json.Decoder(_StrictRawAlert).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode_members = msgspec.json.Encoder().encode
@@ -90,13 +90,13 @@ def _rejection(value: bytes, error: Exception) -> RejectedRecordError:
     return RejectedRecordError(Rejection.WRONG_TYPE, detail)
 
 
-def check(alert: RawAlert) -> None:
+def check(alert: RawAlert, *, tenant_is_known: bool = False) -> None:
     """Check what the types do not say: tenant, name and the length of what becomes part of keys.
 
     Raises:
         RejectedRecordError: with the reason.
     """
-    if not TENANT.fullmatch(alert.tenant_id):
+    if not tenant_is_known and not TENANT.fullmatch(alert.tenant_id):
         if not alert.tenant_id:
             raise RejectedRecordError(Rejection.MISSING_TENANT, "tenant_id is empty")
         raise RejectedRecordError(
@@ -157,7 +157,7 @@ def extra_of(value: bytes) -> msgspec.Raw | None:
         RejectedRecordError: if a field is nested too deep even to be skipped over.
     """
     try:
-        _decode_strictly(value)
+        decode_strictly(value)
     except (msgspec.MsgspecError, RecursionError):
         pass
     else:
