@@ -60,11 +60,25 @@ _encode_json = msgspec.json.Encoder(order="deterministic").encode
 class Record(Protocol):
     """One record as the consumer hands it over."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int:
+        """Its place in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; negative for none."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The bytes that chose its partition."""
+
+    @property
+    def value(self) -> bytes | None:
+        """What was sent."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values."""
 
 
 @dataclass(slots=True)

@@ -156,7 +156,7 @@ def test_an_alert_that_is_sent_is_seen_at_the_other_end(working: Machine) -> Non
         "tail", "alerts.enriched", "--from-beginning", "--tenant", "first", "--count", "1", "--timeout", "20"
     )
     assert seen.returncode == 0, seen.stderr
-    assert seen.stdout.split()[1:] == ["first", "opened", "critical", "HighCPU", "{}", "1×", "first_seen"]  # noqa: RUF001
+    assert seen.stdout.split()[1:] == ["first", "opened", "critical", "HighCPU", "{}", "1×", "first_seen"]
 
 
 def test_what_a_worker_would_refuse_is_told_by_line_and_the_rest_is_sent(working: Machine) -> None:

@@ -24,7 +24,7 @@ def change(**fields: Any) -> bytes:
 def test_a_change_is_told_with_its_labels_in_order_its_count_and_its_reason() -> None:
     assert describe("alerts.enriched", SIX, b"acme", [], change()) == (
         "2026-11-23T06:00:00Z  acme  opened           critical HighCPU  "
-        '{instance="web-1", service="checkout"}  3×  first_seen'  # noqa: RUF001
+        '{instance="web-1", service="checkout"}  3×  first_seen'
     )
 
 
