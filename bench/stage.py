@@ -170,6 +170,15 @@ class Worker:
             return None
 
 
+def wait_processed(worker: Worker, total: int, timeout: float = 300.0) -> None:
+    """Return once `worker` has counted `total` alerts."""
+    deadline = time.monotonic() + timeout
+    while worker.processed() < total:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{total} alerts were not processed within {timeout} s:\n{worker.tail()}")
+        time.sleep(0.1)
+
+
 def throughput(workers: list[Worker], total: int, timeout: float = 300.0, start_at: int = 1) -> dict[str, Any]:
     """Return the rate at which `workers` get from the alert number `start_at` to number `total`.
 
@@ -185,6 +194,8 @@ def throughput(workers: list[Worker], total: int, timeout: float = 300.0, start_
             first = (now, done, cpu)
         if done >= total and first is not None:
             at, before, cpu_before = first
+            if done == before:  # all at once between two looks: too few to have a rate
+                raise ValueError(f"{total} alerts are too few to measure a rate")
             return {
                 "alerts": total,
                 "alerts_per_second": (done - before) / (now - at),
