@@ -100,6 +100,7 @@ class Worker:
             **{f"CORE_ALERTS_{key}": value for key, value in settings.items()},
         }
         self.started_at = time.monotonic()
+        self.log.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.cli", "worker"], env=environment, stdout=log, stderr=log

@@ -37,6 +37,8 @@ _UNCOMMITTED_OUTPUTS = 50_000
 
 # How much longer than a checkpoint the time between two of them is at least.
 _WORK_PER_CHECKPOINT = 12
+# How many hand-overs of outputs may wait for the broker before reading does.
+_BATCHES_LEAVING = 4
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
 
@@ -57,7 +59,7 @@ class _Snapshot:
 
     offset: int
     rows: Rows
-    sent: list[Sent]  # at_least_once: on their way already
+    sent: list[asyncio.Task[Sent]]  # at_least_once: on their way already
     outputs: dict[str, list[Output]] = field(default_factory=dict)  # exactly_once: part of the transaction
 
 
@@ -84,7 +86,8 @@ class PartitionTask:
         self._output_producer = output_producer
         self._observer = observer
         self._turn = asyncio.Lock()  # one batch, tick or snapshot at a time
-        self._sent: list[Sent] = []
+        self._sent: list[asyncio.Task[Sent]] = []  # in order: each begins when the one before has sent
+        self._last_sent: asyncio.Task[Sent] | None = None
         self._outputs: dict[str, list[Output]] = {}
         self._waiting = 0  # outputs in `_outputs`
         self._checkpoint: asyncio.Task[None] | None = None
@@ -178,10 +181,25 @@ class PartitionTask:
         for topic, outputs in emitted.by_topic().items():
             self._observer.leaving(outputs)
             if self._output_producer is not None:
-                self._sent.append(await self._output_producer.send(topic, outputs))
+                await self._send(self._output_producer, topic, outputs)
             else:
                 self._outputs.setdefault(topic, []).extend(outputs)
                 self._waiting += len(outputs)
+
+    async def _send(self, producer: BatchProducer, topic: str, outputs: list[Output]) -> None:
+        """Let `outputs` leave behind those before them, without waiting for the broker while few are waiting."""
+        before = self._last_sent
+        if len(self._sent) >= _BATCHES_LEAVING:
+            await asyncio.wait([self._sent[-_BATCHES_LEAVING]])
+
+        async def after() -> Sent:
+            if before is not None:
+                await asyncio.wait([before])
+                before.result()  # what follows a failure does not leave
+            return await producer.send(topic, outputs)
+
+        self._last_sent = asyncio.create_task(after(), name=f"outputs-{self.number}")
+        self._sent.append(self._last_sent)
 
     async def _checkpoint_if_free(self) -> None:
         if self._checkpoint is not None and not self._checkpoint.done():
@@ -213,8 +231,8 @@ class PartitionTask:
 
     async def _commit(self, snapshot: _Snapshot) -> None:
         started = time.monotonic()
-        for sent in snapshot.sent:
-            await sent.delivered()
+        for leaving in snapshot.sent:
+            await (await leaving).delivered()
         producer, plan = self._state_producer, self._plan
         await producer.begin()
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]

@@ -26,6 +26,13 @@ _STEPS = st.sampled_from([0, 0, 1, 1, 700, 1_000, 5_000, 20_000, 61_000, 130_000
 _LATENESS = st.sampled_from([0, 0, 0, 0, 0, 1, 900, 5_000, 62_000, 400_000])
 _ENDS = st.sampled_from([None, None, None, -700_000, -1_000, 0, 1, 30_000, 100_000, 2_000_000])
 _GARBAGE = st.sampled_from([None, b"", b"{", b"[]", b"\xff", b'{"name":"A"}', b'{"tenant_id":"acme"}'])
+_PLAIN: Sequence[bytes] = (
+    b'{"tenant_id":"acme","name":"A","labels":{"a":"1"}}',
+    b'{"tenant_id":"acme","name":"A","labels":{"a":"1"},"value":7}',
+    b'{"tenant_id":"acme","name":"A","labels":{"a":"1"},"severity":"critical"}',
+    b'{"tenant_id":"acme","name":"A","labels":{"a":"1"},"status":"resolved"}',
+    b'{"tenant_id":"beta","name":"A","labels":{"a":"1"}}',
+)
 _LABELS: Sequence[bytes] = (
     b"{}",
     b'{"a":"1"}',
@@ -43,8 +50,11 @@ def records(draw: st.DrawFn, *, max_size: int = 40, tenants: Sequence[str] = (*T
     for _ in range(draw(st.integers(1, max_size))):
         now += draw(_STEPS)
         at = now - draw(_LATENESS)
-        if draw(st.integers(0, 11)) == 0:
+        what = draw(st.integers(0, 23))
+        if what < 2:
             stream.append(Record(offset, at, draw(_GARBAGE)))
+        elif what < 13:  # what most of a stream is: the same again and again
+            stream.append(Record(offset, at, draw(st.sampled_from(_PLAIN))))
         else:
             headers: tuple[tuple[str, bytes], ...] = ()
             if draw(st.integers(0, 7)) == 0:

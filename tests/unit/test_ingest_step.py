@@ -724,6 +724,14 @@ def test_repeats_of_an_alert_forgotten_before_the_next_snapshot_are_counted() ->
     assert driver.tally.processed == {("acme", Severity.WARNING, "firing"): 3}
 
 
+def test_a_late_repeat_counts_and_changes_neither_value_nor_end() -> None:
+    step = make_step()
+    process(step, firing(0, T0 + 10, value=1), firing(1, T0 + 20, value=2), firing(2, T0 + 19, value=3))
+    step.advance(T0 + MINUTE + SECOND)
+    _, digest = map(body, step.take_emitted().enriched)
+    assert (digest["count"], digest["value"], digest["last_seen_at"]) == (3, 2, "2023-11-14T22:13:20.020000Z")
+
+
 def test_a_report_hands_over_what_was_counted_since_the_last_one() -> None:
     reports: list[tuple[int, Tally]] = []
 

@@ -293,6 +293,17 @@ def test_deliveries_beyond_the_capacity_are_known_from_the_store() -> None:
     assert loaded.is_again(b"d\0acme\0z", 2000)
 
 
+def test_a_delivery_that_was_forgotten_since_the_last_snapshot_is_not_found_in_the_store() -> None:
+    store = DictStore()
+    table, _ = deliveries(store, capacity=0)
+    key = b"d\0acme\0x"
+    table.is_again(key, 1000)
+    store.write(taken(table))
+    table.shrink()
+    table.expire(key, 302_000)
+    assert not table.is_again(key, 2000), "its row is still in the store, and no longer true"
+
+
 # -- forwards
 
 
