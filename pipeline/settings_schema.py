@@ -166,8 +166,8 @@ class Worker(Section):
         description="How often state and offsets become durable with at_least_once. "
         "Shorter: less is replayed after a crash; longer: fewer writes.",
     )
-    commit_interval: Annotated[timedelta, Duration("10ms", "10s", "50ms")] = Field(
-        _seconds(0.05),
+    commit_interval: Annotated[timedelta, Duration("10ms", "10s", "25ms")] = Field(
+        _seconds(0.025),
         description="The length of one transaction with exactly_once; it adds to the latency readers see. "
         "Use 100ms for throughput.",
     )

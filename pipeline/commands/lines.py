@@ -61,7 +61,4 @@ def change_text(value: bytes) -> str:
     seen = _change(value)
     labels = ", ".join(f'{name}="{text}"' for name, text in sorted(seen.labels.items()))
     reasons = ", ".join(decision.reason for decision in seen.decisions)
-    return (
-        f"{seen.tenant_id}  {seen.change:<16} {seen.severity:<8} {seen.name}  {{{labels}}}  "
-        f"{seen.count}×  {reasons}"  # noqa: RUF001 - a multiplication sign is meant
-    )
+    return f"{seen.tenant_id}  {seen.change:<16} {seen.severity:<8} {seen.name}  {{{labels}}}  {seen.count}×  {reasons}"

@@ -37,6 +37,7 @@ _UNCOMMITTED_OUTPUTS = 50_000
 
 # How much longer than a checkpoint the time between two of them is at least.
 _WORK_PER_CHECKPOINT = 12
+_STAGGER = 4
 # How many hand-overs of outputs may wait for the broker before reading does.
 _BATCHES_LEAVING = 4
 _NO_HEADERS: list[tuple[str, bytes]] = []
@@ -91,7 +92,8 @@ class PartitionTask:
         self._outputs: dict[str, list[Output]] = {}
         self._waiting = 0  # outputs in `_outputs`
         self._checkpoint: asyncio.Task[None] | None = None
-        self._snapshot_at = 0.0
+        # Partitions that start together would make all their checkpoints at once, and readers would wait for each.
+        self._snapshot_at = time.monotonic() - plan.interval * (number % _STAGGER) / _STAGGER
         self._snapshot_cost = 0.0  # seconds that taking and writing the last one held this process
         self._snapshot_offset = step.next_offset
         self.pending = False  # something happened since the last snapshot

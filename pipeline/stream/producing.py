@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from pipeline.domain.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterable, Sequence
 
     from pipeline.kafka_connection import KafkaConnection
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Below the broker's default limit for a batch (1 MiB with its header).
 BATCH_BYTES = 900_000
 _REQUEST_BYTES = 4 << 20
+_ROWS_AT_A_TIME = 200
 # The broker answers CONCURRENT_TRANSACTIONS while the previous one still completes: ask again soon.
 _RETRY_BACKOFF_MS = 10
 
@@ -130,6 +131,8 @@ class BatchProducer:
                     builder, count = self._producer.create_batch(), 0
                     builder.append(key=key, value=value, headers=headers, timestamp=timestamp)
                 count += 1
+                if count % _ROWS_AT_A_TIME == 0:
+                    await asyncio.sleep(0)  # batches wait meanwhile
             if count:
                 builder.close()
                 sent.futures.append((await self._producer.send_batch(builder, topic, partition=partition), count))
