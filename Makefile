@@ -10,7 +10,7 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: faults help setup demo test lint bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -46,7 +46,10 @@ demo: setup ## start a broker and a worker, play recorded alerts through them, s
 	$(BIN)/core-alerts demo $(ARGS)
 
 test: setup ## run all tests, those against the development broker included
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not faults" $(ARGS)
+
+faults: setup ## run the fault tests: kills, stops and damage under load, compared with the pure pipeline; seven minutes
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 lint: setup ## check style, types and the direction of imports
 	$(BIN)/ruff check

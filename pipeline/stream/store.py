@@ -102,7 +102,7 @@ class PartitionStore:
         try:
             value: bytes | None = self._db.get(key)
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
-            raise _error_of(self.path, str(error)) from None
+            raise self._noted(_error_of(self.path, str(error))) from None
         return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -130,13 +130,22 @@ class PartitionStore:
         try:
             self._db.write(batch)
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
-            raise _error_of(self.path, str(error)) from None
+            raise self._noted(_error_of(self.path, str(error))) from None
 
     @property
     def changelog_offset(self) -> int | None:
         """Return the last changelog offset that the rows include; None for an empty store."""
         value = self.get(_CHANGELOG_OFFSET)
         return None if value is None else int.from_bytes(value, "big")
+
+    def _noted(self, error: InfrastructureError) -> InfrastructureError:
+        """Return `error`; where it is damage, the next start will find a mark and wipe the store.
+
+        Not all damage shows when every row is read once: filters and indexes are met by look-ups only.
+        """
+        if isinstance(error, StateDamagedError):
+            _mark_of(self.path).touch()
+        return error
 
     def close(self) -> None:
         """Give the files and their lock back."""
@@ -155,6 +164,11 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
 
     Every row is read once, checksums included: damage is found here and not at 3 a.m.
     """
+    mark = _mark_of(path)
+    if mark.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        mark.unlink()
+        return PartitionStore(path, memory), "it was found damaged while the worker ran"
     try:
         store = PartitionStore(path, memory)
     except StateDamagedError as error:
@@ -167,6 +181,10 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
         store.wipe()
         return store, str(error)
     return store, None
+
+
+def _mark_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
 
 
 def _error_of(path: Path, text: str) -> InfrastructureError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.dev.broker import Broker
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
 @pytest.fixture

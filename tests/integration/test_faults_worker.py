@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.dev.broker import Broker
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)

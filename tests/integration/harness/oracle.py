@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -160,10 +160,10 @@ def _compare_rows(verdict: Verdict, partition: int, wanted: Mapping[bytes, bytes
         if should == is_ or (key == keys.PROGRESS and _same_progress(should, is_)):
             continue
         verdict.rows_differing += 1
-        shown = [
+        shown: list[Any] = [
             None if row is None else msgspec.msgpack.decode(row) if key[:1] in b"abp" else row for row in (should, is_)
         ]
-        verdict.examples.append(f"row {partition} {key!r}: wanted {shown[0]}, got {shown[1]}")
+        verdict.examples.append(f"row {partition} {key!r}: wanted {shown[0]!r}, got {shown[1]!r}")
         if key[:1] == keys.ALERT and None not in (should, is_) and shown[1][_COUNT] > shown[0][_COUNT]:
             verdict.counted_twice += 1
 
