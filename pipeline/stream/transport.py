@@ -187,6 +187,7 @@ class BatchConsumer(driver.Consumer):
                 fetched, active = await self._wait_next_records(_WAIT_SECONDS)
                 if not fetched or self.should_stop:
                     continue
+                fetched = self._restore(fetched, feed)
                 if not self.flow_active:
                     await self._seek_again()
                     continue
@@ -213,16 +214,26 @@ class BatchConsumer(driver.Consumer):
                 noted[tp] = state._replace(handed=self._read_offset[tp] or 0)
         self._handed_over = noted
 
+    def _restore(self, fetched: Mapping[Any, Sequence[Any]], feed: Feed) -> dict[Any, Sequence[Any]]:
+        """Apply what was fetched of changelogs; return the rest.
+
+        Before anything else, and whatever the group is doing: the fetcher has moved past these records, and no
+        seek to a committed offset would ever bring them back.
+        """
+        rest: dict[Any, Sequence[Any]] = {}
+        for key, records in fetched.items():
+            if key.topic in feed.changelog_topics:
+                feed.restore(ensure_TP(key), records)
+            else:
+                rest[key] = records
+        return rest
+
     async def _hand_over(self, tp: TP, records: Sequence[Any], generation: int, feed: Feed) -> None:
         read_from = self._read_offset[tp]
         if read_from is not None and records[0].offset < read_from:
             records = [record for record in records if record.offset >= read_from]
             if not records:
                 return
-        if tp.topic in feed.changelog_topics:
-            feed.restore(tp, records)
-            self._read_offset[tp] = records[-1].offset + 1
-            return
         size = feed.max_batch
         for start in range(0, len(records), size):
             chunk = records if len(records) <= size else records[start : start + size]
