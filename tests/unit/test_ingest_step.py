@@ -217,6 +217,23 @@ def test_labels_in_another_order_or_with_an_empty_one_are_the_same_alert() -> No
     assert changes(step) == [("opened", 1), ("opened", 1), ("repeated", 4)]
 
 
+def test_a_text_that_was_met_is_known_by_its_hash_until_the_alert_is_forgotten() -> None:
+    step = make_step()
+    process(step, firing(0, T0, labels={"a": "1"}), firing(1, T0, labels={"a": "1"}), firing(2, T0, labels={"a": "2"}))
+    assert sorted(alert.count for alert in step.alerts.memo.values()) == [1, 2]
+    step.advance(T0 + HOUR)
+    assert step.alerts.memo == {}
+
+
+def test_a_batch_of_thousands_of_new_alerts_gives_each_its_fingerprint() -> None:
+    step = make_step()
+    unlike = [firing(n, T0, labels={"n": str(n)}) for n in range(2500)]
+    unlike[7:7] = [Record(-1, T0, alert_json(labels={"n": 1}))]  # refused for its labels in the middle of them
+    process(step, *[Record(n, one.timestamp, one.value) for n, one in enumerate(unlike)])
+    told = [body(output)["fingerprint"] for output in step.take_emitted().enriched]
+    assert told == [fingerprint_of("HighCPU", {"n": str(n)}) for n in range(2500)]
+
+
 def test_the_same_alert_of_two_tenants_is_two_alerts() -> None:
     step = make_step()
     process(step, firing(0, T0, tenant_id="acme"), firing(1, T0, tenant_id="beta"), resolved(2, T0, tenant_id="beta"))
