@@ -360,7 +360,7 @@ OVERRIDES = [
 ]
 # New methods of ours, which must not come to mean something in a later version of the base class either.
 OWN = {
-    "BatchConsumer": {"handed_over", "_note_positions", "_hand_over", "_seek_again"},
+    "BatchConsumer": {"handed_over", "_note_positions", "_restore", "_hand_over", "_seek_again"},
     "BatchConsumerThread": {"fetch_state"},
     "BatchRecovery": {"restored_to"},
 }
