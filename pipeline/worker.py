@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -58,13 +60,19 @@ async def _run(settings: Settings) -> int:
         else:
             _explain(error)
             app.runtime.fail(error)  # nothing may be made durable on the way out
-        await _stop(app, settings.worker.shutdown_timeout.total_seconds() + 1)
+        in_time = await _stop(app, settings.worker.shutdown_timeout.total_seconds() + 1)
     failure = app.runtime.failure
     if error is None and failure is not None:
         _explain(failure)
     if failure is None:
         log.info("stopped")
-    return 0 if failure is None else 1
+    code = 0 if failure is None else 1
+    if not in_time:
+        # What does not stop does not let itself be cancelled either, and the loop would wait for it. Nothing is lost:
+        # what counts is in the last checkpoint.
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 async def _start(app: App) -> BaseException | None:
@@ -89,13 +97,20 @@ async def _wait(app: App, stop: asyncio.Event) -> BaseException | None:
     return app.runtime.failure or app.engine.crash_reason or RuntimeError("the stream engine stopped by itself")
 
 
-async def _stop(app: App, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await app.engine.stop()
-            await app.runtime.stop()
-    except TimeoutError:
+async def _stop(app: App, seconds: float) -> bool:
+    """Stop everything; return whether that was done in time."""
+
+    async def stop() -> None:
+        await app.engine.stop()
+        await app.runtime.stop()
+
+    stopping = asyncio.create_task(stop())
+    done, _ = await asyncio.wait([stopping], timeout=seconds)
+    if not done:
         log.warning("leaving without waiting any longer", seconds=seconds)
+        return False
+    await stopping
+    return True
 
 
 def _explain(error: BaseException) -> None:

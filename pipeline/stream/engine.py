@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.app.base import BootStrategy
+from mode.utils.queues import FlowControlEvent
 
 from pipeline.stream.recovery import BatchTableManager
 from pipeline.stream.table import RuntimeTable
@@ -32,14 +34,46 @@ class _Boot(BootStrategy):
     enable_web = False
 
 
+class _LosslessFlow(FlowControlEvent):
+    """Flow control that keeps what is queued when the flow resumes.
+
+    Faust's own empties every stream's queue then. At the end of a recovery the fetcher has been running for a while,
+    so the first chunks of the input would be gone, and the fetcher past them. What is left of an assignment that is
+    over is told by its generation instead.
+    """
+
+    def resume(self) -> None:
+        """Let producers into the queues go on."""
+        self._suspend.clear()
+        self._resume.set()
+
+
 class EngineApp(faust.App):
     """A Faust app whose only source of records, state and progress is the runtime."""
 
     BootStrategy = _Boot
+    _rebalancing = False
 
     def __init__(self, *args: Any, feed: Runtime, **kwargs: Any) -> None:
         self.feed = feed
         super().__init__(*args, **kwargs)
+
+    @property
+    def rebalancing(self) -> bool:
+        """Return whether the group is being rebalanced, as far as this worker still takes part in it.
+
+        While it is, Faust starts again what is cancelled: a worker told to stop just then would never end.
+        """
+        return self._rebalancing and not self.should_stop
+
+    @rebalancing.setter
+    def rebalancing(self, value: bool) -> None:
+        self._rebalancing = value
+
+    @cached_property
+    def flow_control(self) -> FlowControlEvent:
+        """Return the flow control of all streams."""
+        return _LosslessFlow(loop=self.loop)
 
     def _new_transport(self) -> TransportT:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -12,6 +12,7 @@ import structlog
 from pipeline.stream.partition import PartitionTask, Plan
 from pipeline.stream.producing import BatchProducer
 from pipeline.stream.store import StoreLimits, StoreMemory, open_store
+from pipeline.stream.transport import skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -180,6 +181,9 @@ class Runtime:
                 return
             started = time.perf_counter()
             try:
+                known = task.step.next_offset  # 0: nothing yet, and the input may begin anywhere
+                if known and batch.begin is not None and batch.begin > known:
+                    raise skipped(batch.tp, known, batch.begin)
                 await task.take(batch.records)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be committed past it
                 self.fail(error)

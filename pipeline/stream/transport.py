@@ -65,6 +65,14 @@ def recreated(tp: TP, offset: int, end: int) -> InfrastructureError:
     )
 
 
+def skipped(tp: TP, offset: int, begin: int) -> InfrastructureError:
+    """Return the error for records that were fetched and never arrived."""
+    return InfrastructureError(
+        f"the records of {tp.topic}-{tp.partition} from offset {offset} to {begin} were fetched, but not handed over. "
+        "Start the worker again: it goes on from its last checkpoint, and they are read again."
+    )
+
+
 class FetchState(NamedTuple):
     """How far the fetcher is in one partition."""
 
@@ -77,7 +85,7 @@ class FetchState(NamedTuple):
 class BatchMessage(ConsumerMessage):
     """The records of one chunk; to Faust, the last of them."""
 
-    def __init__(self, tp: TP, records: Sequence[Any], generation: int) -> None:
+    def __init__(self, tp: TP, records: Sequence[Any], generation: int, begin: int | None) -> None:
         last = records[-1]
         super().__init__(
             tp.topic,
@@ -95,6 +103,7 @@ class BatchMessage(ConsumerMessage):
             generation_id=generation,
         )
         self.records = records
+        self.begin = begin  # where the chunk handed over before it ended, or the fetcher was sent; None: not known
         self.next_offset = last.offset + 1
 
 
@@ -237,7 +246,8 @@ class BatchConsumer(driver.Consumer):
         size = feed.max_batch
         for start in range(0, len(records), size):
             chunk = records if len(records) <= size else records[start : start + size]
-            await self.wait_first(self.callback(BatchMessage(tp, chunk, generation)), self.suspend_flow.wait())
+            message = BatchMessage(tp, chunk, generation, self._read_offset[tp])
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
             if self.suspend_flow.is_set():
                 return
             self._read_offset[tp] = chunk[-1].offset + 1
@@ -262,6 +272,7 @@ class BatchConsumer(driver.Consumer):
                 feed.fail(recreated(tp, offset, ends.get(tp) or 0))
                 return
         await self._thread.seek_wait(known)
+        self._read_offset.update(known)
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self.app.feed.input_topics:

@@ -73,6 +73,7 @@ class Scene:
         self.restarts = 0  # workers that ended by themselves and were started again
         self.damaged = 0  # files changed behind a worker's back
         self.noticed = 0  # stores found damaged
+        self.repeated = 0  # outputs that appeared again
         group = f"g{uuid.uuid4().hex[:10]}"
         self.settings = {
             "CORE_ALERTS_BROKER": bootstrap,
@@ -82,8 +83,8 @@ class Scene:
             **QUICK_GROUP,
             **(EVENT_TIME if settings is None else settings),
         }
-        self._loaded = load_settings(None, self.settings)
-        self.changelog = changelog_name(self._loaded)
+        self.loaded = load_settings(None, self.settings)
+        self.changelog = changelog_name(self.loaded)
         plain = connection or KafkaConnection(bootstrap)
         create_topics(
             plain,
@@ -193,7 +194,7 @@ class Scene:
         self.drain(seconds, supervise)
         self.stop_workers()
         raw = self.read(RAW_TOPIC)
-        wanted = expected(raw, periods(self._loaded))
+        wanted = expected(raw, periods(self.loaded))
         told = {topic: found(self.read(topic)) for topic in (ENRICHED_TOPIC, DEAD_TOPIC)}
         return compare(len(raw), wanted, Outcome(told, newest_rows(self.read(self.changelog))))
 

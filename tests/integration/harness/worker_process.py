@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "tests.integration.harness.worker_main"]
+COMMAND = [sys.executable, "-m", "pipeline.cli", "worker"]
 POLL_S = 0.02
 
 
