@@ -10,26 +10,25 @@ of a record that needs a newer wall clock than the sealed one, and whoever drive
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pipeline.domain import lifecycle, limits
-from pipeline.domain.alert import Alert, Observation, Periods
+from pipeline.domain import lifecycle
+from pipeline.domain.alert import Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.errors import RejectedRecordError
-from pipeline.domain.fingerprint import fingerprint_of, fnv1a_64_many, identity_bytes
 from pipeline.domain.ids import id_from_record, id_from_timer
 from pipeline.domain.partitioner import partition_of
-from pipeline.domain.reasons import Rejection, Told, Unchanged
-from pipeline.domain.severity import LABELS, Severity, severity_of
+from pipeline.domain.reasons import Rejection, Unchanged
+from pipeline.domain.severity import LABELS, severity_of
+from pipeline.domain.tally import Tally
 from pipeline.domain.timers import TimerWheel, second_of
-from pipeline.domain.timestamps import to_datetime, to_ms
-from pipeline.schemas import raw, records
-from pipeline.schemas.enriched import SCHEMA, Decision, EnrichedAlert, encode
-from pipeline.schemas.records import Output, origin_text
+from pipeline.domain.timestamps import to_ms
+from pipeline.schemas import outputs, raw, records
+from pipeline.schemas.identity import Arrivals
+from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted, Said
+from pipeline.schemas.records import origin_text
 from tables import keys
 from tables.alerts import AlertTable, Body
 from tables.deliveries import DeliveryTable
@@ -37,77 +36,23 @@ from tables.forwards import ForwardTable
 from tables.progress import Progress, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from pipeline.domain.alert import Alert
+    from pipeline.domain.severity import Severity
+    from pipeline.schemas.identity import Identity
+    from pipeline.schemas.records import Record
     from tables.store import Rows, RowStore
 
-RAW_TOPIC: Final = "alerts.raw"
-ENRICHED_TOPIC: Final = "alerts.enriched"
-DEAD_TOPIC: Final = "alerts.dlq"
+__all__ = ["DEAD_TOPIC", "ENRICHED_TOPIC", "RAW_TOPIC", "IngestStep"]
+
 _NO_LIMIT: Final = 1 << 62
 # Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
 _NO_TIME: Final = 221_845_392_000_000
-_SCHEMA: Final = SCHEMA.encode()
 _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
-# How many records are looked through for new alerts when one is met.
-_LOOK_AHEAD: Final = 1000
-_UNKNOWN_OFFSET: Final = -1
-_DECISIONS: Final = {told: [Decision("lifecycle", "pass", told.value)] for told in Told}
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
-
-
-class Record(Protocol):
-    """One record as the consumer hands it over."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in its partition."""
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970; negative for none."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The bytes that chose its partition."""
-
-    @property
-    def value(self) -> bytes | None:
-        """What was sent."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Names and values."""
-
-
-@dataclass(slots=True)
-class Emitted:
-    """What a step wants produced since it was last asked."""
-
-    enriched: list[Output] = field(default_factory=list)
-    dead: list[Output] = field(default_factory=list)
-    forwarded: list[Output] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.enriched or self.dead or self.forwarded)
-
-    def by_topic(self) -> dict[str, list[Output]]:
-        """Return the outputs by the topic that each belongs to."""
-        topics = {ENRICHED_TOPIC: self.enriched, DEAD_TOPIC: self.dead, RAW_TOPIC: self.forwarded}
-        return {topic: outputs for topic, outputs in topics.items() if outputs}
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a step counted since it was last asked."""
-
-    processed: Counter[tuple[str, Severity, str]] = field(default_factory=Counter)
-    changes: Counter[tuple[str, Change]] = field(default_factory=Counter)
-    unchanged: Counter[Unchanged] = field(default_factory=Counter)
-    rejected: Counter[Rejection] = field(default_factory=Counter)
-    forwarded: int = 0
-    clamped: int = 0
+_NOTHING_SAID: Final = b"{}"
 
 
 class IngestStep:
@@ -139,14 +84,14 @@ class IngestStep:
         self.forwards = ForwardTable(store)
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
         self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
-        self._identities: dict[int, _Identity] = {}
+        self._mostly_new = True  # the alerts of the batch before
         self._restore(store)
 
     def _restore(self, store: RowStore) -> None:
         stored = store.get(keys.PROGRESS)
         if stored is None:
             return
-        self.progress = read_progress(stored)
+        self.progress = read_progress(stored, self.progress)
         self.alerts.load()
         self.deliveries.load()
         self._set_horizon()
@@ -207,7 +152,10 @@ class IngestStep:
             timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
             output_id = id_from_timer(alert.tenant, timer, deadline)
             origin = f"timer/{self.progress.partition}/{deadline}".encode()
-            self._tell(alert, change, self.alerts.body(key), output_id, origin, now, None)
+            body = self.alerts.body(key)
+            labels = _encode_json(raw.labels_in(body.labels))
+            said = Said(labels, body.annotations, body.source, body.generator_url, body.extra)
+            self._tell(alert, change, said, output_id, origin, now)
         self._arm(alert)
 
     def _arm(self, alert: Alert) -> None:
@@ -216,7 +164,7 @@ class IngestStep:
 
     # -- records
 
-    def process(self, batch: Sequence[Record], start: int, wall_ms: int) -> int:
+    def process(self, batch: Sequence[Record], start: int) -> int:
         """Process records from index `start` on; return the index of the first that was not processed.
 
         That is the length of the batch, or the record for which the wall clock must be sealed anew first.
@@ -224,13 +172,14 @@ class IngestStep:
         progress = self.progress
         while start < len(batch) and batch[start].offset < progress.offset:  # the state holds it already
             start += 1
+        rest = batch[start:] if start else batch
+        arrivals = Arrivals(rest, self.alerts.memo, strictly=self._mostly_new)
+        self._mostly_new = arrivals.mostly_new
         # Local names: this loop runs once for every alert that anybody sends.
-        decode, parse, size_limit = raw.decode_plain, raw.parse, limits.RECORD
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
         touched = self.alerts.dirty.append
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
-        index = looked_to = start
-        for record in batch[start:] if start else batch:
+        for index, (record, sent, memo) in enumerate(zip(rest, arrivals.sent, arrivals.memos, strict=True)):
             at = record.timestamp
             if at > stream_ms:
                 if at > horizon:
@@ -238,7 +187,7 @@ class IngestStep:
                         # One clock for the rest of the batch: all of it had been read when that clock was.
                         # How old a clock is says nothing here, for a second run would find it older.
                         self._batch_end = batch[-1].offset + 1
-                        return index
+                        return start + index
                     at = max(stream_ms, progress.wall_ms)  # a time not believed in moves nobody else's
                     self._tally.clamped += 1
                 else:
@@ -248,15 +197,10 @@ class IngestStep:
                     progress.stream_ms = stream_ms = at
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
-            value = record.value
-            try:
-                sent = decode(value) if value and len(value) <= size_limit and value.isascii() else parse(value)
-            except (ValueError, RecursionError, RejectedRecordError):
+            if sent is None:
                 self._refuse(record, at)
-                index += 1
                 progress.offset = record.offset + 1
                 continue
-            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
             alert = memo_get(memo)
             # The usual record by far: an open alert says the same again.
             if (
@@ -266,7 +210,7 @@ class IngestStep:
                 and sent.status == "firing"
                 and at >= alert.last_event
                 and sent.id is None
-                and not record.headers
+                and not (record.headers and _came_from(record) is not None)
                 and alert.name == sent.name
                 and alert.tenant == sent.tenant_id
             ):
@@ -285,14 +229,9 @@ class IngestStep:
                     self._rearm(alert)
                     ring_at = timers.next_ms
             else:
-                if alert is None and index >= looked_to:  # once for each stretch, whatever it is made of
-                    self._identities = _identities(batch, index, self.alerts.memo)
-                    looked_to = index + _LOOK_AHEAD
-                self._take(record, sent, at, memo, alert)
+                self._take(record, arrivals, index, at)
                 ring_at = timers.next_ms
-            index += 1
             progress.offset = record.offset + 1
-        self._identities = {}
         return len(batch)
 
     def _refuse(self, record: Record, at: int) -> None:
@@ -302,67 +241,85 @@ class IngestStep:
         except RejectedRecordError as error:
             self._reject(record, error, at)
 
-    def _take(self, record: Record, sent: raw.RawAlert, at: int, memo: int, known: Alert | None) -> None:
+    def _take(self, record: Record, arrivals: Arrivals, index: int, at: int) -> None:
         """Process a record that is not a plain repeat."""
+        sent = arrivals.sent[index]
+        if sent is None:
+            return
+        tenant = sent.tenant_id
         try:
-            raw.check(sent, tenant_is_known=sent.tenant_id in self._partitions)
-            severity = self._severity_of(sent.severity)
-            fingerprint, labels, plain_at = self._identity(sent, memo, known)
-            extra = None if plain_at == record.offset else raw.extra_of(record.value or b"")
-            origin = self._origin(record, sent.tenant_id)
+            raw.check(sent, tenant_is_known=tenant in self._partitions)
+            severity = self._severities.get(sent.severity)
+            if severity is None:
+                severity = self._severity_of(sent.severity)
+            identity = arrivals.identity(index)
+            extra = None if arrivals.plain else raw.extra_of(record.value or b"")
+            origin = self._origin(record, tenant)
         except RejectedRecordError as error:
             self._reject(record, error, at)
             return
         if origin is None:
             return
         firing = sent.status != raw.RESOLVED
-        self._tally.processed[sent.tenant_id, severity, raw.FIRING if firing else raw.RESOLVED] += 1
-        key = keys.alert(sent.tenant_id, fingerprint)
+        ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
+        starts_at = None if sent.starts_at is None else to_ms(sent.starts_at)
+        seen = Observation(firing, severity, at, starts_at, ends_at, sent.value)
+        key = keys.alert(tenant, identity.fingerprint)
         alert = self.alerts.find(key)
-        seen = Observation(firing, severity, at, to_ms(sent.starts_at), to_ms(sent.ends_at), sent.value)
-        if sent.id is not None and self._is_second_copy(sent, seen):
+        change: Change | Unchanged | None
+        if sent.id is not None and self._is_second_copy(sent, identity.fingerprint, seen):
+            self._processed(sent, severity)
             self._tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
             if alert is not None and alert.open and firing and at > alert.last_event:
                 # It counts for nothing, but whoever keeps sending one id does say that the alert goes on.
                 alert.last_seen = alert.last_event = at
                 self.alerts.touch(alert)
             return
-        change: Change | Unchanged | None
-        if alert is not None:
+        if alert is None and firing:
+            body = self._body(sent, identity, extra)
+            # Its first record is in no tally yet: `tallied` is 0, and the next snapshot counts it.
+            alert = lifecycle.opened(tenant, identity.fingerprint, sent.name, seen)
+            self.alerts.add(key, alert, body)
+            change = Change.OPENED
+        elif alert is None:
+            self._processed(sent, severity)
+            self._tally.unchanged[Unchanged.UNKNOWN_ALERT] += 1
+            return
+        else:
+            self._processed(sent, severity)
             self._count_repeats(alert)  # before its severity changes
             was_open = alert.open
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
-        elif firing:
-            alert = lifecycle.opened(sent.tenant_id, fingerprint, sent.name, seen)
-            self.alerts.add(key, alert)
-            change = Change.OPENED
-        else:
-            change = Unchanged.UNKNOWN_ALERT
-        if isinstance(change, Unchanged) or alert is None:
-            self._tally.unchanged[change if isinstance(change, Unchanged) else Unchanged.UNKNOWN_ALERT] += 1
-            return
-        alert.tallied = alert.count
-        self.alerts.remember(memo, alert)
-        if change is None:
-            self.alerts.touch(alert)
-            self._rearm(alert)
-            return
-        body = Body(
-            labels=msgspec.Raw(_encode_json(labels)),
-            annotations=msgspec.Raw(_encode_json(sent.annotations or {})),
-            source=sent.source,
-            generator_url=sent.generator_url,
-            extra=extra,
-        )
-        if alert.name != sent.name:  # a sender's own fingerprint may come under another name
-            alert.name = sent.name
-        self.alerts.put_body(key, body)
-        self.alerts.touch(alert)
+            if isinstance(change, Unchanged):
+                self._tally.unchanged[change] += 1
+                return
+            alert.tallied = alert.count
+            if change is None:
+                self.alerts.remember(arrivals.memos[index], alert)
+                self.alerts.touch(alert)
+                self._rearm(alert)
+                return
+            body = self._body(sent, identity, extra)
+            if alert.name != sent.name:  # a sender's own fingerprint may come under another name
+                alert.name = sent.name
+            self.alerts.put_body(alert, body)
+        self.alerts.remember(arrivals.memos[index], alert)
         self._arm(alert)
         topic, partition, offset = origin
-        output_id = id_from_record(alert.tenant, topic, partition, offset, change.value)
-        self._tell(alert, change, body, output_id, origin_text(topic, partition, offset), at, record)
+        said = Said(_encode_json(identity.labels), body.annotations, body.source, body.generator_url, extra)
+        output_id = id_from_record(tenant, topic, partition, offset, change.value)
+        origin_header = origin_text(topic, partition, offset)
+        self._tell(alert, change, said, output_id, origin_header, at, record.headers)
+
+    def _body(self, sent: raw.RawAlert, identity: Identity, extra: bytes | None) -> Body:
+        annotations = _encode_json(sent.annotations) if sent.annotations else _NOTHING_SAID
+        own = bool(sent.fingerprint)
+        return Body(bytes(sent.labels), annotations, sent.source, sent.generator_url, extra, own)
+
+    def _processed(self, sent: raw.RawAlert, severity: Severity) -> None:
+        status = raw.RESOLVED if sent.status == raw.RESOLVED else raw.FIRING
+        self._tally.processed[sent.tenant_id, severity, status] += 1
 
     def _rearm(self, alert: Alert) -> None:
         """See that somebody looks at an alert that was repeated as soon as that means something."""
@@ -374,20 +331,6 @@ class IngestStep:
         if alert.count > alert.tallied:
             self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
             alert.tallied = alert.count
-
-    def _identity(self, sent: raw.RawAlert, memo: int, known: Alert | None) -> _Identity:
-        """Return the identity of a record.
-
-        Raises:
-            RejectedRecordError: if the labels are not within the contract.
-        """
-        prepared = self._identities.get(memo)
-        if prepared is None:
-            labels = raw.labels_of(sent)
-            if known is not None and known.tenant == sent.tenant_id and known.name == sent.name:
-                return known.fingerprint, labels, _UNKNOWN_OFFSET
-            return sent.fingerprint or fingerprint_of(sent.name, labels), labels, _UNKNOWN_OFFSET
-        return prepared
 
     def _severity_of(self, spelling: str | int | None) -> Severity:
         severity = self._severities.get(spelling)
@@ -402,8 +345,8 @@ class IngestStep:
             self._severities[spelling] = severity
         return severity
 
-    def _is_second_copy(self, sent: raw.RawAlert, seen: Observation) -> bool:
-        said = (sent.source, sent.id, seen.firing, int(seen.severity), seen.starts_at)
+    def _is_second_copy(self, sent: raw.RawAlert, fingerprint: str, seen: Observation) -> bool:
+        said = (fingerprint, sent.source, sent.id, seen.firing, int(seen.severity), seen.starts_at)
         return self.deliveries.is_again(keys.delivery(sent.tenant_id, *said), seen.at)
 
     def _origin(self, record: Record, tenant: str) -> tuple[str, int, int] | None:
@@ -414,8 +357,7 @@ class IngestStep:
         """
         progress = self.progress
         here = (progress.topic, progress.partition, record.offset)
-        headers = record.headers
-        came_from = next((value for name, value in headers if name == records.FORWARDED), None) if headers else None
+        came_from = _came_from(record) if record.headers else None
         belongs = self._partitions.get(tenant)
         if belongs is None:
             belongs = partition_of(tenant, progress.partitions)
@@ -426,8 +368,8 @@ class IngestStep:
                 raise RejectedRecordError(
                     Rejection.WRONG_PARTITION, f"{tenant} belongs to partition {belongs}, and it was sent on before"
                 )
-            headers = [*record.headers, (records.FORWARDED, origin_text(*here))]
-            self._emitted.forwarded.append(Output(tenant.encode(), record.value, headers, record.timestamp, belongs))
+            on = outputs.sent_on(record, tenant, topic=progress.topic, partition=progress.partition, to=belongs)
+            self._emitted.forwarded.append(on)
             self._tally.forwarded += 1
             return None
         if came_from is None:
@@ -444,55 +386,33 @@ class IngestStep:
     # -- outputs
 
     def _reject(self, record: Record, error: RejectedRecordError, at: int) -> None:
-        progress = self.progress
-        headers = [
-            (
-                records.ID,
-                id_from_record("", progress.topic, progress.partition, record.offset, "dead").encode(),
-            ),
-            (records.SCHEMA, records.DEAD_LETTER_SCHEMA),
-            (records.ORIGIN, origin_text(progress.topic, progress.partition, record.offset)),
-            (records.REASON, error.reason.value.encode()),
-            (records.DETAIL, records.clipped(error.detail)),
-            *record.headers,
-        ]
-        self._emitted.dead.append(Output(record.key, record.value, headers, at, progress.partition))
+        topic, partition = self.progress.topic, self.progress.partition
+        self._emitted.dead.append(outputs.dead_letter(record, error, topic=topic, partition=partition, at=at))
         self._tally.rejected[error.reason] += 1
 
     def _tell(
-        self, alert: Alert, change: Change, body: Body, output_id: str, origin: bytes, at: int, cause: Record | None
+        self,
+        alert: Alert,
+        change: Change,
+        said: Said,
+        output_id: str,
+        origin: bytes,
+        at: int,
+        cause: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        ends_at = None if alert.ends_at is None else to_datetime(alert.ends_at)
-        value = encode(
-            EnrichedAlert(
-                output_id,
-                alert.tenant,
-                alert.fingerprint,
-                alert.name,
-                LABELS[alert.severity],
-                raw.FIRING if alert.open else raw.RESOLVED,
-                change,
-                alert.count,
-                to_datetime(alert.starts_at),
-                to_datetime(alert.last_seen),
-                ends_at,
-                body.labels,
-                body.annotations,
-                body.source,
-                alert.value,
-                body.generator_url,
-                "active",
-                [],
-                {},
-                _DECISIONS[lifecycle.why(change, alert, self.periods)],
-                msgspec.UNSET if body.extra is None else body.extra,
-            )
+        output = outputs.change_of(
+            alert,
+            change,
+            said,
+            self.periods,
+            output_id,
+            origin,
+            at,
+            self.progress.partition,
+            cause,
         )
-        headers = [(records.ID, output_id.encode()), (records.SCHEMA, _SCHEMA), (records.ORIGIN, origin)]
-        if cause is not None and cause.headers:
-            headers += [(name, text) for name, text in cause.headers if name == records.TRACEPARENT]
-        self._emitted.enriched.append(Output(alert.tenant.encode(), value, headers, at, self.progress.partition))
-        self._tally.changes[alert.tenant, change] += 1
+        self._emitted.enriched.append(output)
+        self._tally.told.append((alert.tenant, change))
 
     def take_emitted(self) -> Emitted:
         """Hand over what is to be produced since the last call."""
@@ -524,35 +444,6 @@ class IngestStep:
         self.deliveries.shrink()
 
 
-# Fingerprint, labels, and the offset of a record that is known to hold nothing beyond the contract.
-_Identity = tuple[str, dict[str, str], int]
-
-
-def _identities(batch: Sequence[Record], start: int, known: Mapping[int, Alert]) -> dict[int, _Identity]:
-    """Return the identities of the alerts from `start` on that are not known.
-
-    Computed all at once, a fingerprint costs a tenth: where one new alert is, there are others.
-    """
-    identities: dict[int, _Identity] = {}
-    blobs: list[bytes] = []
-    hashed: list[tuple[int, dict[str, str], int]] = []
-    for record in batch[start : start + _LOOK_AHEAD]:
-        value, offset = record.value, record.offset
-        try:
-            try:
-                sent: raw.RawAlert = raw.decode_strictly(value if value and value.isascii() else b"")
-            except (ValueError, RecursionError):
-                sent, offset = raw.parse(value), _UNKNOWN_OFFSET
-            memo = hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
-            if memo in known or memo in identities:
-                continue
-            labels = raw.labels_of(sent)
-        except RejectedRecordError:
-            continue  # refused when its turn comes
-        identities[memo] = sent.fingerprint or "", labels, offset
-        if not sent.fingerprint:
-            hashed.append((memo, labels, offset))
-            blobs.append(identity_bytes(sent.name, labels))
-    for (memo, labels, offset), value_hash in zip(hashed, fnv1a_64_many(blobs), strict=True):
-        identities[memo] = f"{value_hash:016x}", labels, offset
-    return identities
+def _came_from(record: Record) -> bytes | None:
+    """Return where a record that was sent on first came in; None for one that was not."""
+    return next((value for name, value in record.headers if name == records.FORWARDED), None)

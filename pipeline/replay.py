@@ -176,7 +176,7 @@ class _Run:
         """Process the batch and write what it caused."""
         if not self._batch:
             return
-        self._step.process(self._batch, 0, 0)
+        self._step.process(self._batch, 0)
         self._processed += len(self._batch)
         self._batch = []
         self._write()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agents.ingest import IngestStep, Tally
+    from agents.ingest import IngestStep
+    from pipeline.domain.tally import Tally
     from pipeline.health import HealthState
     from pipeline.metrics import Metrics
     from pipeline.schemas.records import Output

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 ALERT = b"a"
-BODY = b"b"
+COUNTERS = b"c"
 DELIVERY = b"d"
 PROGRESS = b"p\0"
 
@@ -19,9 +19,9 @@ def alert(tenant: str, fingerprint: str) -> bytes:
     return f"a\0{tenant}\0{fingerprint}".encode()
 
 
-def body_of(alert_key: bytes) -> bytes:
-    """Return the key of the body that belongs to the alert at `alert_key`."""
-    return BODY + alert_key[1:]
+def counters_of(alert_key: bytes) -> bytes:
+    """Return the key of the counters that belong to the alert at `alert_key`."""
+    return COUNTERS + alert_key[1:]
 
 
 def delivery(tenant: str, *said: str | int | None) -> bytes:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.domain.errors import ConfigurationError, InfrastructureError
 from tables import keys
+
+_VERSION = 1
+_REFUSED = "the state holds a progress that this release cannot read"
+_REMEDY = "Another release wrote it: upgrade this worker, or give it a new group (CORE_ALERTS_GROUP)."
 
 
 class Progress(msgspec.Struct, array_like=True):
@@ -21,12 +26,27 @@ class Progress(msgspec.Struct, array_like=True):
 
     def row(self) -> tuple[bytes, bytes]:
         """Return the key and the value to store."""
-        return keys.PROGRESS, msgspec.msgpack.encode((1, self))
+        return keys.PROGRESS, msgspec.msgpack.encode((_VERSION, self))
 
 
-def read_progress(value: bytes) -> Progress:
-    """Return the progress stored in `value`."""
-    version, progress = msgspec.msgpack.decode(value, type=tuple[int, Progress])
-    if version != 1:
-        raise ValueError(f"progress row of version {version}: written by a newer release, upgrade this worker")
+def read_progress(value: bytes, place: Progress) -> Progress:
+    """Return the progress stored in `value`, which must be that of `place`.
+
+    Raises:
+        InfrastructureError: for a row of another release.
+        ConfigurationError: for the state of another topic, partition or number of partitions.
+    """
+    try:
+        version, progress = msgspec.msgpack.decode(value, type=tuple[int, Progress])
+    except msgspec.MsgspecError as error:
+        raise InfrastructureError(f"{_REFUSED} ({error}). {_REMEDY}") from None
+    if version != _VERSION:
+        raise InfrastructureError(f"{_REFUSED} (its version is {version}). {_REMEDY}")
+    was, wanted = (f"{one.topic}, partition {one.partition} of {one.partitions}" for one in (progress, place))
+    if was != wanted:
+        raise ConfigurationError(
+            f"the state belongs to {was}, and this worker is set up for {wanted}. Set the partition count back: "
+            "another one would split the lives of alerts over two states. To change it for good, start a new group "
+            "(CORE_ALERTS_GROUP), which begins with an empty state."
+        )
     return progress

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from agents.ingest import RAW_TOPIC, IngestStep, Tally
+from agents.ingest import RAW_TOPIC, IngestStep
 from pipeline.domain.alert import Periods
+from pipeline.domain.tally import Tally
 from tables.store import DictStore
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def make_step(
 
 def process(step: IngestStep, *records: Record) -> None:
     """Process `records` as one batch, in event time."""
-    done = step.process(records, 0, 0)
+    done = step.process(records, 0)
     assert done == len(records), "in event time the step waits for no clock"
 
 
@@ -141,7 +142,7 @@ class Driver:
 
     def take(self, batch: Sequence[Record], wall_ms: int = 0, *, crash_after_seal: bool = False) -> None:
         """Process one batch, and seal the wall clock where the step asks for it."""
-        done = self.step.process(batch, 0, wall_ms)
+        done = self.step.process(batch, 0)
         seals = 0
         while done < len(batch):
             self.seal(wall_ms, tick=False)
@@ -149,7 +150,7 @@ class Driver:
             if crash_after_seal:
                 raise Crash
             assert seals <= len(batch), "the step asks for a clock again and again"
-            done = self.step.process(batch, done, wall_ms)
+            done = self.step.process(batch, done)
         self._let_leave()
 
     def pass_time(self, now_ms: int, *, crash_after_seal: bool = False) -> None:
@@ -187,7 +188,7 @@ class Driver:
 
     def _add(self, tally: Tally) -> None:
         self.tally.processed += tally.processed
-        self.tally.changes += tally.changes
+        self.tally.told += tally.told
         self.tally.unchanged += tally.unchanged
         self.tally.rejected += tally.rejected
         self.tally.forwarded += tally.forwarded

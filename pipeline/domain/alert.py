@@ -31,8 +31,9 @@ class Alert(msgspec.Struct, gc=False):
     timer: int = 0  # the second at which somebody will look at this alert again; 0: nobody
     memo: int = 0  # its key in the table of label texts seen; 0: none
     tallied: int = 0  # `count` when metrics were last taken
-    dirty: bool = False  # its row has to be written
+    dirty: bool = False  # it has to be written
     key: bytes = b""  # of its row
+    counted: bool = False  # its counters have a row of their own
 
     @property
     def untold(self) -> int:

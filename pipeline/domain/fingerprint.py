@@ -7,6 +7,7 @@ Source: prometheus/common `model.LabelSet.Fingerprint`; FNV: Fowler, Noll, Vo, I
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +24,10 @@ _VECTOR_FROM = 24
 
 def identity_bytes(name: str, labels: Mapping[str, str]) -> bytes:
     """Return what the fingerprint of an alert `name` with `labels` is computed over."""
-    parts = {label: value for label, value in labels.items() if value}
-    parts["alertname"] = name
+    parts = {**labels, "alertname": name}
+    items = sorted([item for item in parts.items() if item[1]])
     # A lone surrogate, which no JSON text can hold, is how `surrogateescape` writes the bare byte 0xFF.
-    text = "".join([f"{label}\udcff{parts[label]}\udcff" for label in sorted(parts)])
-    return text.encode("utf-8", "surrogateescape")
+    return ("\udcff".join(chain.from_iterable(items)) + "\udcff").encode("utf-8", "surrogateescape")
 
 
 def fingerprint_of(name: str, labels: Mapping[str, str]) -> str:

@@ -44,7 +44,7 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     verdict: str
     suppressed_by: list[str]
     scores: dict[str, float]
-    decisions: list[Decision]
+    decisions: msgspec.Raw  # a list of `Decision`: there are few different ones, so they are encoded once
     extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
 
 

@@ -125,7 +125,15 @@ def labels_of(alert: RawAlert) -> dict[str, str]:
     Raises:
         RejectedRecordError: with the reason.
     """
-    raw = bytes(alert.labels)
+    return labels_in(bytes(alert.labels))
+
+
+def labels_in(raw: bytes) -> dict[str, str]:
+    """Return the labels in a JSON text within the limits; a label with an empty value is no label.
+
+    Raises:
+        RejectedRecordError: with the reason.
+    """
     if raw in _NO_LABELS:
         return {}
     try:
@@ -147,7 +155,7 @@ def _check_labels(labels: dict[str, str]) -> None:
         _check_length(value, limits.LABEL_VALUE, Rejection.LABEL_VALUE_TOO_LONG, f"label {label[:40]!r}")
 
 
-def extra_of(value: bytes) -> msgspec.Raw | None:
+def extra_of(value: bytes) -> bytes | None:
     """Return the fields of a parsed record that the contract does not name, a JSON object; None where there are none.
 
     A field called `extra` is where others keep theirs: its members stand beside the unknown fields. What the
@@ -170,4 +178,4 @@ def extra_of(value: bytes) -> msgspec.Raw | None:
             extra = {**_decode_members(given), **extra}
     except (msgspec.MsgspecError, RecursionError) as error:
         raise _rejection(value, error) from None
-    return msgspec.Raw(_encode_members(extra)) if extra else None
+    return _encode_members(extra) if extra else None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Headers = list[tuple[str, bytes]]
 
@@ -18,7 +23,31 @@ DEAD_LETTER_SCHEMA: Final = b"alerts.dlq/1"
 _DETAIL_BYTES: Final = 500
 
 
-class Output(NamedTuple):
+class Record(Protocol):
+    """One record as the consumer hands it over."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; negative for none."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The bytes that chose its partition."""
+
+    @property
+    def value(self) -> bytes | None:
+        """What was sent."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values."""
+
+
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One record to produce."""
 
     key: bytes | None

@@ -40,7 +40,6 @@ _WORK_PER_CHECKPOINT = 12
 _STAGGER = 4
 # How many hand-overs of outputs may wait for the broker before reading does.
 _BATCHES_LEAVING = 4
-_NO_HEADERS: list[tuple[str, bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class PartitionTask:
         async with self._turn:
             done = 0
             while True:
-                done = self.step.process(records, done, _wall_ms())
+                done = self.step.process(records, done)
                 self.pending = True
                 if done == len(records):
                     break
@@ -239,8 +238,7 @@ class PartitionTask:
         await producer.begin()
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
         building = time.thread_time()
-        rows = [(key, value, _NO_HEADERS, None) for key, value in snapshot.rows.items()]
-        changelog = await producer.send_rows(plan.changelog_topic, self.number, rows)
+        changelog = await producer.send_rows(plan.changelog_topic, self.number, snapshot.rows)
         self._snapshot_cost += time.thread_time() - building
         if plan.exactly_once:
             await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
@@ -248,7 +246,7 @@ class PartitionTask:
             await part.delivered()
         changelog_offset = await changelog.delivered()
         await producer.commit()
-        await asyncio.to_thread(self._store.write, snapshot.rows.items(), changelog_offset)
+        await asyncio.to_thread(self._store.write, snapshot.rows, changelog_offset)
         if self._store.in_flight is snapshot.rows:
             self._store.in_flight = {}
         self.durable_offset = snapshot.offset

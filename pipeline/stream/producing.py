@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from pipeline.domain.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
     from pipeline.kafka_connection import KafkaConnection
     from pipeline.schemas.records import Output
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 # Below the broker's default limit for a batch (1 MiB with its header).
 BATCH_BYTES = 900_000
 _REQUEST_BYTES = 4 << 20
-_ROWS_AT_A_TIME = 200
+_ROWS_AT_A_TIME = 500
+_NO_HEADERS: list[tuple[str, bytes]] = []
+_Row = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
 # The broker answers CONCURRENT_TRANSACTIONS while the previous one still completes: ask again soon.
 _RETRY_BACKOFF_MS = 10
 
@@ -113,32 +116,47 @@ class BatchProducer:
             by_partition.setdefault(output.partition, []).append(output)
         sent = Sent([])
         for partition, records in by_partition.items():
-            rows = [(record.key, record.value, record.headers, record.timestamp) for record in records]
-            sent.futures += (await self.send_rows(topic, partition, rows)).futures
+            rows = ((one.timestamp, one.key, one.value, one.headers) for one in records)
+            sent.futures += await self._send_batches(topic, partition, rows)
         return sent
 
-    async def send_rows(
-        self, topic: str, partition: int, rows: Sequence[tuple[bytes | None, bytes | None, Any, int | None]]
-    ) -> Sent:
-        """Send (key, value, headers, timestamp) rows to one partition, in as few batches as they fit in."""
-        sent = Sent([])
-        builder, count = self._producer.create_batch(), 0
+    async def send_rows(self, topic: str, partition: int, rows: Mapping[bytes, bytes | None]) -> Sent:
+        """Send the rows of a checkpoint to one partition of a changelog, in as few batches as they fit in."""
+        now = time.time_ns() // 1_000_000
+        records = ((now, key, value, _NO_HEADERS) for key, value in rows.items())
+        return Sent(await self._send_batches(topic, partition, records))
+
+    async def _send_batches(
+        self, topic: str, partition: int, records: Iterable[_Row]
+    ) -> list[tuple[asyncio.Future[Any], int]]:
+        """Send (timestamp, key, value, headers) to one partition.
+
+        The builder in C is called itself: around it aiokafka's own costs four times as much as what it does.
+        """
+        sent: list[tuple[asyncio.Future[Any], int]] = []
+        batch, count = self._producer.create_batch(), 0
+        append = batch._builder.append
         try:
-            for key, value, headers, timestamp in rows:
-                if builder.append(key=key, value=value, headers=headers, timestamp=timestamp) is None:
-                    builder.close()
-                    sent.futures.append((await self._producer.send_batch(builder, topic, partition=partition), count))
-                    builder, count = self._producer.create_batch(), 0
-                    builder.append(key=key, value=value, headers=headers, timestamp=timestamp)
+            for taken, (timestamp, key, value, headers) in enumerate(records, 1):
+                if append(count, timestamp, key, value, headers) is None:
+                    sent.append((await self._send_batch(batch, count, topic, partition), count))
+                    batch, count = self._producer.create_batch(), 0
+                    append = batch._builder.append
+                    append(0, timestamp, key, value, headers)  # alone in its batch, a record always fits
                 count += 1
-                if count % _ROWS_AT_A_TIME == 0:
-                    await asyncio.sleep(0)  # batches wait meanwhile
+                if taken % _ROWS_AT_A_TIME == 0:
+                    await asyncio.sleep(0)  # input waits meanwhile
             if count:
-                builder.close()
-                sent.futures.append((await self._producer.send_batch(builder, topic, partition=partition), count))
+                sent.append((await self._send_batch(batch, count, topic, partition), count))
         except KafkaError as error:
             raise broker_error(error) from error
         return sent
+
+    async def _send_batch(self, batch: Any, count: int, topic: str, partition: int) -> asyncio.Future[Any]:
+        batch._relative_offset = count
+        batch.close()
+        future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+        return future
 
     async def begin(self) -> None:
         """Begin a transaction."""

@@ -129,6 +129,18 @@ class Runtime:
 
     async def on_restored(self, actives: set[int]) -> None:
         """Start the tasks of partitions whose state is complete."""
+        try:
+            await self._start_tasks(actives)
+        except Exception as error:  # noqa: BLE001 - Faust would go on waiting for it
+            self.fail(error)
+            return
+        self._observer.assigned(self.config.input_topic, list(self._tasks))
+        self._observer.recovering(False)
+        log.info("ready", partitions=sorted(self._tasks), guarantee=self._guarantee)
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._guard(self._tick()), name="ticks")
+
+    async def _start_tasks(self, actives: set[int]) -> None:
         for number in sorted(actives - set(self._tasks)):
             store = self._stores[number]
             step = await asyncio.to_thread(self._make_step, number, store)
@@ -142,11 +154,6 @@ class Runtime:
                 self._observer,
             )
             await task.start()
-        self._observer.assigned(self.config.input_topic, list(self._tasks))
-        self._observer.recovering(False)
-        log.info("ready", partitions=sorted(self._tasks), guarantee=self._guarantee)
-        if self._ticker is None:
-            self._ticker = asyncio.create_task(self._guard(self._tick()), name="ticks")
 
     def changelog_offset(self, partition: int) -> int | None:
         """Return the changelog offset that the local rows include."""
@@ -158,7 +165,7 @@ class Runtime:
         store = self._stores.get(tp.partition)
         if store is None or tp.partition in self._tasks:
             return
-        store.write([(record.key, record.value) for record in records], records[-1].offset)
+        store.write({record.key: record.value for record in records}, records[-1].offset)
         self._observer.restored(len(records))
 
     def next_offset(self, tp: TP) -> int | None:

@@ -32,7 +32,7 @@ class Step(Protocol):
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
 
-    def process(self, batch: Sequence[Any], start: int, wall_ms: int) -> int:
+    def process(self, batch: Sequence[Any], start: int) -> int:
         """Process records from `start`; return where it stopped, for a newer wall clock, or the length."""
 
     def seal(self, wall_ms: int, *, tick: bool) -> None:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
 from rocksdict import (
     BlockBasedOptions,
     Cache,
     DBCompressionType,
-    DBRecoveryMode,
     Options,
     Rdict,
     ReadOptions,
     WriteBatch,
     WriteBufferManager,
+    WriteOptions,
 )
 
 from pipeline.domain.errors import InfrastructureError, StateDamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tables.store import Rows
+
+log = structlog.get_logger("core_alerts.stream")
 
 # Beside the rows, in the same batch: the changelog offset that the rows include. No key of a table starts so.
 _CHANGELOG_OFFSET = b"\0changelog-offset"
 _OPEN_FILES = 128
 _BLOOM_BITS = 10
 _LOCK_WORDS = "lock"
+# How long rows may be in memory only. A worker that is killed reads from its changelog what it wrote since.
+_FLUSH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +70,23 @@ class StoreMemory:
         options.set_max_open_files(_OPEN_FILES)
         options.set_compression_type(DBCompressionType.lz4())
         options.set_paranoid_checks(True)
-        # A torn last write is what kill -9 leaves; anything else in the log is damage and must be noticed.
-        options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
-        options.set_max_total_wal_size(self.limits.write_buffers)
         return options
 
 
 class PartitionStore:
-    """One partition's rows and the changelog offset they include, always changed together."""
+    """One partition's rows and the changelog offset they include, always changed together.
+
+    RocksDB's own log is off: the changelog is one already. After a crash the store is a little older than it was,
+    whole and with the offset it is at, and catches up from there.
+    """
 
     def __init__(self, path: Path, memory: StoreMemory) -> None:
         self.path = path
         self._memory = memory
         self._db = self._open()
+        self._write_options = WriteOptions()
+        self._write_options.disable_wal = True
+        self._flushed_at = time.monotonic()
         # Rows on their way through a commit: newer than the database, older than what is still being changed.
         self.in_flight: Mapping[bytes, bytes | None] = {}
 
@@ -107,28 +119,40 @@ class PartitionStore:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the rows whose keys start with `prefix`, by key."""
+        last = prefix
         try:
             for key, value in self._db.items(from_key=prefix):
                 if not key.startswith(prefix):
                     return
                 yield key, value
+                last = key
+            # That iterator ends in silence at damage as well as at the end; this one says which it was.
+            end = self._db.iter()
+            end.seek(last)
+            if end.valid():
+                end.next()
+            end.status()
         except GeneratorExit:
             raise
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
             raise _error_of(self.path, str(error)) from None
 
-    def write(self, rows: Iterable[tuple[bytes, bytes | None]], changelog_offset: int) -> None:
+    def write(self, rows: Rows, changelog_offset: int) -> None:
         """Write `rows` and the changelog offset that includes them, all or nothing. May be called from a thread."""
         batch = WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
-        for key, value in rows:
+        for key in sorted(rows):  # neighbours go to neighbouring places: inserting them costs half
+            value = rows[key]
             if value is None:
                 delete(key)
             else:
                 put(key, value)
         put(_CHANGELOG_OFFSET, changelog_offset.to_bytes(8, "big"))
         try:
-            self._db.write(batch)
+            self._db.write(batch, self._write_options)
+            if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+                self._flushed_at = time.monotonic()
+                self._db.flush(wait=False)
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
             raise self._noted(_error_of(self.path, str(error))) from None
 
@@ -148,7 +172,11 @@ class PartitionStore:
         return error
 
     def close(self) -> None:
-        """Give the files and their lock back."""
+        """Write out what is in memory only, and give the files and their lock back."""
+        try:
+            self._db.flush()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
+            log.warning("the last rows stay in the changelog only", path=str(self.path), error=str(error))
         self._db.close()
 
     def wipe(self) -> None:

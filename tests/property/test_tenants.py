@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tables import keys
+from tests.merged_rows import merged
 from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, cuts, records
 from tests.step_driver import MINUTE, T0, Driver, Left, Record, alert_json
 
@@ -34,7 +35,7 @@ def tenant_of(record: Record) -> str | None:
 def results(driver: Driver, tenant: str) -> tuple[list[Left], dict[bytes, bytes]]:
     """Return what a tenant sees: its changes, and its rows."""
     told = [left for left in driver.left if left.topic == "alerts.enriched" and left.output.key == tenant.encode()]
-    return told, {key: row for key, row in driver.rows.items() if keys.tenant_of(key) == tenant}
+    return told, {key: row for key, row in merged(driver.rows).items() if keys.tenant_of(key) == tenant}
 
 
 @given(st.sampled_from([PERIODS, ODD_PERIODS]), records(), st.data())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agents.ingest import IngestStep, Tally
+from agents.ingest import IngestStep
 from pipeline.domain.change import Change
 from pipeline.domain.fingerprint import fingerprint_of
 from pipeline.domain.ids import id_from_record, id_from_timer
 from pipeline.domain.partitioner import partition_of
 from pipeline.domain.reasons import Rejection, Unchanged
 from pipeline.domain.severity import Severity
+from pipeline.domain.tally import Tally
 from pipeline.schemas.records import read_origin
 from tables import keys
 from tables.progress import Progress, read_progress
@@ -325,10 +326,10 @@ def test_a_delivery_and_an_ended_alert_leave_the_state_when_their_time_is_over()
     driver = Driver()
     driver.take([firing(0, T0, id="x"), resolved(1, T0)])
     driver.checkpoint()
-    assert {key[:1] for key in driver.rows} == {b"a", b"b", b"d", b"p"}
+    assert {key[:1] for key in driver.rows} == {b"a", b"d", b"p"}
     driver.take([Record(2, T0 + 30 * MINUTE, None)])
     driver.checkpoint()
-    assert {key[:1] for key in driver.rows} == {b"a", b"b", b"p"}
+    assert {key[:1] for key in driver.rows} == {b"a", b"p"}
     driver.take([Record(3, T0 + 30 * MINUTE + SECOND, None)])
     driver.checkpoint()
     assert set(driver.rows) == {keys.PROGRESS}
@@ -527,10 +528,10 @@ def test_a_dead_letter_of_a_tenant_from_elsewhere_is_not_sent_on() -> None:
 def test_nothing_is_processed_before_a_wall_clock_was_sealed() -> None:
     step = make_step(wall_clock=True)
     batch = [firing(0, T0), firing(1, T0 + 1)]
-    assert step.process(batch, 0, T0) == 0
+    assert step.process(batch, 0) == 0
     assert step.next_offset == 0
     step.seal(T0, tick=False)
-    assert step.process(batch, 0, T0) == 2
+    assert step.process(batch, 0) == 2
     assert changes(step) == [("opened", 1)]
 
 
@@ -568,10 +569,10 @@ def test_a_seal_judges_the_rest_of_its_batch_and_no_record_after_it() -> None:
     far = T0 + HOUR
     batch = [firing(0, T0), firing(1, far), firing(2, far)]
     step.seal(T0, tick=False)
-    assert step.process(batch, 0, T0) == 1
+    assert step.process(batch, 0) == 1
     step.seal(T0 + 1, tick=False)
-    assert step.process(batch, 1, T0 + 10 * MINUTE) == 3  # however long the seal took
-    assert step.process([firing(3, far)], 0, T0 + 2) == 0
+    assert step.process(batch, 1) == 3  # however long the seal took
+    assert step.process([firing(3, far)], 0) == 0
     assert step.take_tally().clamped == 2
 
 
@@ -666,7 +667,7 @@ def test_progress_says_what_a_snapshot_includes() -> None:
     driver = Driver(partition=3, partitions=24)
     driver.take([firing(10, T0, tenant_id="beta"), firing(12, T0 + 1, tenant_id="beta")])
     driver.checkpoint()
-    progress = read_progress(driver.rows[keys.PROGRESS])
+    progress = read_progress(driver.rows[keys.PROGRESS], Progress("alerts.raw", 3, 24))
     assert progress == Progress("alerts.raw", 3, 24, offset=13, stream_ms=T0 + 1)
 
 
@@ -677,13 +678,13 @@ def test_a_snapshot_without_a_change_is_the_progress_alone() -> None:
     assert set(driver.checkpoint()) == {keys.PROGRESS}
 
 
-def test_a_repeat_writes_the_small_row_only() -> None:
+def test_a_repeat_writes_counters_only() -> None:
     driver = Driver()
     driver.take([firing(0, T0)])
     driver.checkpoint()
     driver.take([firing(1, T0 + 1), firing(2, T0 + 2)])
     key = keys.alert("acme", fingerprint_of("HighCPU", {}))
-    assert set(driver.checkpoint()) == {key, keys.PROGRESS}
+    assert set(driver.checkpoint()) == {keys.counters_of(key), keys.PROGRESS}
 
 
 def test_alerts_beyond_the_capacity_come_back_from_their_rows() -> None:
@@ -772,14 +773,40 @@ def test_outputs_are_handed_over_once() -> None:
     assert step.take_emitted().by_topic() == {}
 
 
-def test_the_row_of_an_alert_is_small() -> None:
+def test_the_counters_of_an_alert_are_small() -> None:
     driver = Driver()
     driver.take([firing(0, T0, labels={"l": "v" * 4096})])
+    driver.checkpoint()
+    driver.take([firing(1, T0, labels={"l": "v" * 4096})])
     rows = driver.checkpoint()
-    row = rows[keys.alert("acme", fingerprint_of("HighCPU", {"l": "v" * 4096}))]
+    row = rows[keys.counters_of(keys.alert("acme", fingerprint_of("HighCPU", {"l": "v" * 4096})))]
     assert row is not None
     assert len(row) < 100
-    assert msgspec.msgpack.decode(row)[:5] == [1, "HighCPU", 2, True, 1]
+    assert msgspec.msgpack.decode(row)[:5] == [2, "HighCPU", 2, True, 2]
+
+
+def test_the_first_repeat_after_a_restart_is_found_by_its_text() -> None:
+    driver = Driver()
+    driver.take([firing(0, T0, labels={"a": "1"}), firing(1, T0, fingerprint="mine", labels={"a": "2"})])
+    driver.checkpoint()
+    memo = dict(driver.step.alerts.memo)
+    driver.restart()
+    assert memo.keys() == driver.step.alerts.memo.keys()
+
+
+def test_two_alerts_under_one_sender_s_id_are_both_told() -> None:
+    step = make_step()
+    process(step, firing(0, T0, id="x", labels={"a": "1"}), firing(1, T0, id="x", labels={"a": "2"}))
+    assert changes(step) == [("opened", 1), ("opened", 1)]
+
+
+def test_a_traceparent_makes_no_repeat_of_another_kind() -> None:
+    step = make_step()
+    trace = ("traceparent", b"00-1-2-01")
+    process(step, firing(0, T0), Record(1, T0 + 1, alert_json(), (trace,)), Record(2, T0 + 2, alert_json(), (trace,)))
+    assert changes(step) == [("opened", 1)]
+    step.advance(T0 + 2 * MINUTE)
+    assert changes(step) == [("repeated", 3)]
 
 
 def test_a_store_without_progress_is_a_new_partition() -> None:

@@ -194,7 +194,7 @@ def test_the_readme_shows_what_the_agent_makes_of_its_alert() -> None:
     at = int(datetime(2026, 11, 23, 6, 0, 1, tzinfo=UTC).timestamp() * 1000)
     step = IngestStep(DictStore(), topic="alerts.raw", partition=partition_of("acme", 4), partitions=4)
     step.seal(at, tick=False)
-    step.process([_Sent(0, at, b"acme", blocks[0].encode())], 0, at)
+    step.process([_Sent(0, at, b"acme", blocks[0].encode())], 0)
     (output,) = step.take_emitted().enriched
     assert output.value is not None
     assert json.loads(output.value) == json.loads(blocks[1])

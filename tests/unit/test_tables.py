@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from pipeline.domain.alert import Alert, Periods
+from pipeline.domain.errors import ConfigurationError, InfrastructureError
 from pipeline.domain.severity import Severity
 from pipeline.domain.timers import TimerWheel
+from pipeline.schemas.identity import memo_of
 from tables import keys
 from tables.alerts import AlertTable, Body
 from tables.deliveries import DeliveryTable
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tables.store import Rows
 
 MINUTES_5 = 300_000
-BODY = Body(msgspec.Raw(b'{"a":"1"}'), msgspec.Raw(b"{}"), "prometheus", None, msgspec.Raw(b'{"x":1}'))
+BODY = Body(b'{"a":"1"}', b"{}", "prometheus", None, b'{"x":1}')
 
 
 def make_alert(fingerprint: str = "f0", last_seen: int = 1000, **fields: Any) -> Alert:
@@ -49,9 +51,7 @@ def taken(table: AlertTable | DeliveryTable | ForwardTable) -> Rows:
 
 def add(table: AlertTable, alert: Alert) -> bytes:
     key = keys.alert(alert.tenant, alert.fingerprint)
-    table.add(key, alert)
-    table.put_body(key, BODY)
-    table.touch(alert)
+    table.add(key, alert, BODY)
     return key
 
 
@@ -77,13 +77,21 @@ def test_progress_is_read_back_as_it_was_stored() -> None:
     progress = Progress("alerts.raw", 3, 24, offset=7, stream_ms=8, wall_ms=9, tick_ms=10, judged_to=11)
     key, value = progress.row()
     assert key == keys.PROGRESS
-    assert read_progress(value) == progress
+    assert read_progress(value, Progress("alerts.raw", 3, 24)) == progress
 
 
-def test_progress_of_a_newer_release_is_refused_with_a_remedy() -> None:
-    newer = msgspec.msgpack.encode((2, Progress("alerts.raw", 0, 1)))
-    with pytest.raises(ValueError, match="upgrade this worker"):
-        read_progress(newer)
+def test_progress_of_another_release_is_refused_with_a_remedy() -> None:
+    place = Progress("alerts.raw", 0, 1)
+    for row in (msgspec.msgpack.encode((2, place)), msgspec.msgpack.encode(["?"]), b"\xc1"):
+        with pytest.raises(InfrastructureError, match="upgrade this worker"):
+            read_progress(row, place)
+
+
+@pytest.mark.parametrize("place", [("alerts.raw", 3, 12), ("alerts.raw", 2, 24), ("other", 3, 24)])
+def test_progress_of_another_place_is_refused_with_a_remedy(place: tuple[str, int, int]) -> None:
+    _, value = Progress("alerts.raw", 3, 24).row()
+    with pytest.raises(ConfigurationError, match=r"partition 3 of 24.*Set the partition count back"):
+        read_progress(value, Progress(*place))
 
 
 # -- alerts
@@ -103,17 +111,32 @@ def test_an_alert_is_found_again_after_a_restart(fields: dict[str, Any]) -> None
     again.load()
     found = again.find(key)
     assert found is not None
-    assert (found.timer, found.memo, found.tallied, found.dirty) == (timers.next_ms // 1000, 0, 3, False)
-    found.timer, found.tallied = alert.timer, alert.tallied
+    assert (found.timer, found.tallied, found.dirty) == (timers.next_ms // 1000, 3, False)
+    memo = memo_of("acme", "HighCPU", None, BODY.labels)
+    assert again.memo == ({memo: found} if alert.open else {})  # the text that opened it is known again
+    found.timer, found.tallied, found.memo = alert.timer, alert.tallied, alert.memo
     assert found == alert
     assert again.body(key) == BODY
     assert again.open_count == alert.open
 
 
-def test_an_alert_row_of_a_newer_release_is_refused_with_a_remedy() -> None:
-    row = msgspec.msgpack.encode((2, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0))
+@pytest.mark.parametrize(
+    "row",
+    [
+        msgspec.msgpack.encode((3, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0, b"", b"", None, None, None, False)),
+        msgspec.msgpack.encode((1, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0)),
+        b"\xc1",
+    ],
+)
+def test_an_alert_row_of_another_release_is_refused_with_a_remedy(row: bytes) -> None:
     table, _ = alert_table(DictStore({keys.alert("acme", "f0"): row}))
-    with pytest.raises(ValueError, match="upgrade this worker"):
+    with pytest.raises(InfrastructureError, match="upgrade this worker"):
+        table.load()
+
+
+def test_counters_without_their_alert_are_refused() -> None:
+    table, _ = alert_table(DictStore({keys.counters_of(keys.alert("acme", "f0")): b""}))
+    with pytest.raises(InfrastructureError, match="it is not"):
         table.load()
 
 
@@ -122,9 +145,9 @@ def test_an_alert_that_nobody_added_is_not_found() -> None:
     assert table.find(b"a\0acme\0nobody") is None
 
 
-def test_a_body_that_is_gone_is_damage_and_says_so() -> None:
+def test_a_body_that_is_gone_is_an_error_that_says_so() -> None:
     table, _ = alert_table(DictStore())
-    with pytest.raises(LookupError, match="damaged"):
+    with pytest.raises(InfrastructureError, match="not in the store"):
         table.body(b"a\0acme\0f0")
 
 
@@ -132,12 +155,31 @@ def test_a_snapshot_holds_what_changed_since_the_last_and_nothing_else() -> None
     table, _ = alert_table(DictStore())
     one = make_alert("f1")
     key, other = add(table, one), add(table, make_alert("f2"))
-    assert set(taken(table)) == {key, other, keys.body_of(key), keys.body_of(other)}
+    assert set(taken(table)) == {key, other}
     assert taken(table) == {}
     one.count += 1
     table.touch(one)
     table.touch(one)
-    assert set(taken(table)) == {key}
+    assert set(taken(table)) == {keys.counters_of(key)}
+    table.put_body(one, BODY)  # from now on both have to agree
+    assert set(taken(table)) == {key, keys.counters_of(key)}
+
+
+def test_of_a_row_and_counters_the_counters_are_the_newer() -> None:
+    store = DictStore()
+    table, _ = alert_table(store)
+    alert = make_alert()
+    key = add(table, alert)
+    store.write(taken(table))
+    alert.count, alert.last_seen = 9, 4000
+    table.touch(alert)
+    store.write(taken(table))
+    for again in (alert_table(store)[0], alert_table(store, capacity=0)[0]):
+        again.load()
+        found = again.find(key)
+        assert found is not None
+        assert (found.count, found.last_seen, found.counted) == (9, 4000, True)
+        assert again.body(key) == BODY
 
 
 def test_a_dropped_alert_leaves_with_its_body() -> None:
@@ -155,12 +197,16 @@ def test_a_dropped_alert_leaves_with_its_body() -> None:
     assert store.rows == {}
 
 
-def test_an_alert_dropped_and_added_before_a_snapshot_stays() -> None:
+@pytest.mark.parametrize("counted", [False, True])
+def test_an_alert_dropped_and_added_before_a_snapshot_stays(counted: bool) -> None:
     store = DictStore()
     table, _ = alert_table(store)
     alert = make_alert()
     key = add(table, alert)
     store.write(taken(table))
+    if counted:
+        table.touch(alert)
+        store.write(taken(table))
     table.drop(key, alert)
     add(table, make_alert(last_seen=9000))
     store.write(taken(table))

@@ -1,0 +1,126 @@
+"""What the ingest agent produces: changes, dead letters, and records sent on, as Kafka records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pipeline.domain import lifecycle
+from pipeline.domain.ids import id_from_record
+from pipeline.domain.reasons import Told
+from pipeline.domain.severity import LABELS
+from pipeline.domain.timestamps import to_datetime
+from pipeline.schemas import raw, records
+from pipeline.schemas.enriched import SCHEMA, Decision, EnrichedAlert, encode
+from pipeline.schemas.records import Output, origin_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.domain.alert import Alert, Periods
+    from pipeline.domain.change import Change
+    from pipeline.domain.errors import RejectedRecordError
+    from pipeline.schemas.records import Record
+
+RAW_TOPIC: Final = "alerts.raw"
+ENRICHED_TOPIC: Final = "alerts.enriched"
+DEAD_TOPIC: Final = "alerts.dlq"
+_SCHEMA_HEADER: Final = (records.SCHEMA, SCHEMA.encode())
+_DECISIONS: Final = {
+    told: msgspec.Raw(msgspec.json.encode([Decision("lifecycle", "pass", told.value)])) for told in Told
+}
+_NOTHING: Final[list[str]] = []
+_NO_SCORES: Final[dict[str, float]] = {}
+
+
+@dataclass(slots=True)
+class Emitted:
+    """What a step wants produced since it was last asked."""
+
+    enriched: list[Output] = field(default_factory=list)
+    dead: list[Output] = field(default_factory=list)
+    forwarded: list[Output] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.enriched or self.dead or self.forwarded)
+
+    def by_topic(self) -> dict[str, list[Output]]:
+        """Return the outputs by the topic that each belongs to."""
+        topics = {ENRICHED_TOPIC: self.enriched, DEAD_TOPIC: self.dead, RAW_TOPIC: self.forwarded}
+        return {topic: outputs for topic, outputs in topics.items() if outputs}
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """What a sender said of an alert, as it leaves again: JSON texts, and what is known to be text."""
+
+    labels: bytes
+    annotations: bytes
+    source: str | None
+    generator_url: str | None
+    extra: bytes | None
+
+
+def change_of(
+    alert: Alert,
+    change: Change,
+    said: Said,
+    periods: Periods,
+    output_id: str,
+    origin: bytes,
+    at: int,
+    partition: int,
+    cause: Sequence[tuple[str, bytes]] = (),
+) -> Output:
+    """Return the record that tells of `change` of `alert`, as it is after the change; `cause`: the headers of its."""
+    last_seen = to_datetime(alert.last_seen)
+    value = encode(
+        EnrichedAlert(
+            output_id,
+            alert.tenant,
+            alert.fingerprint,
+            alert.name,
+            LABELS[alert.severity],
+            raw.FIRING if alert.open else raw.RESOLVED,
+            change,
+            alert.count,
+            last_seen if alert.starts_at == alert.last_seen else to_datetime(alert.starts_at),
+            last_seen,
+            None if alert.ends_at is None else to_datetime(alert.ends_at),
+            msgspec.Raw(said.labels),
+            msgspec.Raw(said.annotations),
+            said.source,
+            alert.value,
+            said.generator_url,
+            "active",
+            _NOTHING,
+            _NO_SCORES,
+            _DECISIONS[lifecycle.why(change, alert, periods)],
+            msgspec.UNSET if said.extra is None else msgspec.Raw(said.extra),
+        )
+    )
+    headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]
+    if cause:
+        headers += [(name, text) for name, text in cause if name == records.TRACEPARENT]
+    return Output(alert.tenant.encode(), value, headers, at, partition)
+
+
+def dead_letter(record: Record, error: RejectedRecordError, *, topic: str, partition: int, at: int) -> Output:
+    """Return the dead letter for a record that was refused with `error`: its bytes unchanged, and why."""
+    dead_id = id_from_record("", topic, partition, record.offset, "dead")
+    headers = [
+        (records.ID, dead_id.encode()),
+        (records.SCHEMA, records.DEAD_LETTER_SCHEMA),
+        (records.ORIGIN, origin_text(topic, partition, record.offset)),
+        (records.REASON, error.reason.value.encode()),
+        (records.DETAIL, records.clipped(error.detail)),
+        *record.headers,
+    ]
+    return Output(record.key, record.value, headers, at, partition)
+
+
+def sent_on(record: Record, tenant: str, *, topic: str, partition: int, to: int) -> Output:
+    """Return a record that came to the wrong partition as it goes to `to`, with where it came from."""
+    headers = [*record.headers, (records.FORWARDED, origin_text(topic, partition, record.offset))]
+    return Output(tenant.encode(), record.value, headers, record.timestamp, to)
