@@ -93,7 +93,7 @@ class PartitionTask:
         self._checkpoint: asyncio.Task[None] | None = None
         # Partitions that start together would make all their checkpoints at once, and readers would wait for each.
         self._snapshot_at = time.monotonic() - plan.interval * (number % _STAGGER) / _STAGGER
-        self._snapshot_cost = 0.0  # seconds that taking and writing the last one held this process
+        self._checkpoint_cost = 0.0  # CPU seconds of taking the last snapshot and writing it to the store
         self._snapshot_offset = step.next_offset
         self.pending = False  # something happened since the last snapshot
 
@@ -118,7 +118,7 @@ class PartitionTask:
                     break
                 await self._seal(tick=False, now_ms=_wall_ms())
             await self._let_leave()
-            if self._is_due():
+            if self._is_due(busy=True):
                 await self._checkpoint_if_free()
 
     async def pass_time(self, now_ms: int) -> None:
@@ -133,9 +133,9 @@ class PartitionTask:
             self.pending = True
             await self._let_leave()
 
-    async def checkpoint_if_due(self) -> None:
+    async def checkpoint_if_due(self, *, busy: bool) -> None:
         """Make a checkpoint if something is pending and the interval is over."""
-        if self.pending and self._is_due():
+        if self.pending and self._is_due(busy=busy):
             async with self._turn:
                 await self._checkpoint_if_free()
 
@@ -152,12 +152,12 @@ class PartitionTask:
             self._checkpoint.cancel()
             await asyncio.wait([self._checkpoint])
 
-    def _is_due(self) -> bool:
-        """Say whether it is time for a checkpoint: the interval is over, and work is mostly work.
+    def _is_due(self, *, busy: bool) -> bool:
+        """Say whether it is time for a checkpoint: the interval is over and, while there is work, work is mostly work.
 
         In a storm that touches many alerts a checkpoint is long; then they come less often.
         """
-        wait = max(self._plan.interval, self._snapshot_cost * _WORK_PER_CHECKPOINT)
+        wait = max(self._plan.interval, self._checkpoint_cost * _WORK_PER_CHECKPOINT) if busy else self._plan.interval
         return time.monotonic() - self._snapshot_at >= wait
 
     async def _seal(self, *, tick: bool, now_ms: int) -> None:
@@ -226,7 +226,7 @@ class PartitionTask:
         snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs)
         self._sent, self._outputs, self._waiting = [], {}, 0
         self._snapshot_at = time.monotonic()
-        self._snapshot_cost = time.thread_time() - started
+        self._checkpoint_cost = time.thread_time() - started
         self.pending = False
         return snapshot
 
@@ -237,21 +237,26 @@ class PartitionTask:
         producer, plan = self._state_producer, self._plan
         await producer.begin()
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
-        building = time.thread_time()
         changelog = await producer.send_rows(plan.changelog_topic, self.number, snapshot.rows)
-        self._snapshot_cost += time.thread_time() - building
         if plan.exactly_once:
             await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
         for part in parts:
             await part.delivered()
         changelog_offset = await changelog.delivered()
         await producer.commit()
-        await asyncio.to_thread(self._store.write, snapshot.rows, changelog_offset)
+        self._checkpoint_cost += await asyncio.to_thread(self._write, snapshot.rows, changelog_offset)
         if self._store.in_flight is snapshot.rows:
             self._store.in_flight = {}
         self.durable_offset = snapshot.offset
         self.durable_at = time.monotonic()
         self._observer.checkpoint_took(self.durable_at - started, len(snapshot.rows))
+
+
+    def _write(self, rows: Rows, changelog_offset: int) -> float:
+        """Write to the store, in a thread; return the CPU seconds that took."""
+        started = time.thread_time()
+        self._store.write(rows, changelog_offset)
+        return time.thread_time() - started
 
 
 def _wall_ms() -> int:

@@ -253,6 +253,7 @@ class Runtime:
 
     async def _tick_one(self, task: PartitionTask, consumer: BatchConsumer, *, tell: bool) -> None:
         fetched = consumer.handed_over(task.tp)
+        caught_up = False
         if fetched is not None:
             # Caught up: the broker had nothing beyond what was processed when it answered that fetch. The time of
             # the answer is the partition's now; a broker that does not answer moves nobody's time.
@@ -263,7 +264,7 @@ class Runtime:
                 durable = task.durable_offset if task.durable_offset is not None else task.step.next_offset
                 idle = caught_up and not task.pending
                 self._observer.progress(task.tp.topic, task.number, fetched.end, fetched.end if idle else durable)
-        await task.checkpoint_if_due()
+        await task.checkpoint_if_due(busy=not caught_up)
 
     # -- partitions
 

@@ -7,6 +7,7 @@ never an acknowledgement; and changelogs are restored by the chunk without passi
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import aiokafka
@@ -177,6 +178,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._handed_over: dict[TP, FetchState] = {}
+        self._room = asyncio.Event()  # there is room in a queue again
 
     def handed_over(self, tp: TP) -> FetchState | None:
         """Return the state of the fetcher when last everything before its position had been handed over."""
@@ -209,6 +211,22 @@ class BatchConsumer(driver.Consumer):
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        """Return what was fetched, and for whom.
+
+        Where every queue is full, Faust sleeps for a second, however soon there is room.
+        """
+        if self.flow_active and not self._get_active_partitions():
+            self._room.clear()
+            await self.wait(self._room.wait(), timeout=timeout)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Take note that there is room for this partition again."""
+        super().on_buffer_drop(tp)
+        self._room.set()
 
     def _note_positions(self, feed: Feed) -> None:
         """Note how far each partition is, between two rounds: nothing is on its way from the fetcher to here."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
-from agents.ingest import IngestStep
 from pipeline.domain.change import Change
 from pipeline.domain.fingerprint import fingerprint_of
 from pipeline.domain.ids import id_from_record, id_from_timer
@@ -33,6 +34,9 @@ from tests.step_driver import (
     process,
     resolved,
 )
+
+if TYPE_CHECKING:
+    from agents.ingest import IngestStep
 
 # Of two partitions: whose records belong to which.
 ON_0, ON_1 = "acme", "globex"
