@@ -251,7 +251,6 @@ class PartitionTask:
         self.durable_at = time.monotonic()
         self._observer.checkpoint_took(self.durable_at - started, len(snapshot.rows))
 
-
     def _write(self, rows: Rows, changelog_offset: int) -> float:
         """Write to the store, in a thread; return the CPU seconds that took."""
         started = time.thread_time()

@@ -34,7 +34,7 @@ log = structlog.get_logger("core_alerts.stream")
 _CHANGELOG_OFFSET = b"\0changelog-offset"
 _OPEN_FILES = 128
 _BLOOM_BITS = 10
-_LOCK_WORDS = "lock"
+_LOCK_WORDS = ("while lock file", "lock hold by")  # another process, this process
 # How long rows may be in memory only. A worker that is killed reads from its changelog what it wrote since.
 _FLUSH_SECONDS = 60.0
 
@@ -96,7 +96,7 @@ class PartitionStore:
             db = Rdict(str(self.path), self._memory.options())
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
             text = str(error)
-            if _LOCK_WORDS in text.lower():
+            if any(words in text.lower() for words in _LOCK_WORDS):
                 raise InfrastructureError(
                     f"{self.path} is in use by another worker ({text}). "
                     "Give every worker a data directory of its own: CORE_ALERTS_DATA_DIR."
@@ -202,13 +202,20 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
     except StateDamagedError as error:
         shutil.rmtree(path, ignore_errors=True)
         return PartitionStore(path, memory), str(error)
+    damage = _damage_of(store)
+    if damage is not None:
+        store.wipe()
+    return store, damage
+
+
+def _damage_of(store: PartitionStore) -> str | None:
+    # A function of its own: an error that is still at hand holds on to the iterator that raised it, and that to the lock.
     try:
         for _ in store.scan(b""):
             pass
     except StateDamagedError as error:
-        store.wipe()
-        return store, str(error)
-    return store, None
+        return str(error)
+    return None
 
 
 def _mark_of(path: Path) -> Path:
