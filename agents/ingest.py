@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pipeline.domain import lifecycle
-from pipeline.domain.alert import Observation, Periods
+from pipeline.domain.alert import Body, Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.ids import id_from_record, id_from_timer
@@ -27,10 +27,10 @@ from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import outputs, raw, records
 from pipeline.schemas.identity import Arrivals
-from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted, Said
+from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
 from pipeline.schemas.records import origin_text
 from tables import keys
-from tables.alerts import AlertTable, Body
+from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
 from tables.forwards import ForwardTable
 from tables.progress import Progress, read_progress
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from pipeline.domain.alert import Alert
     from pipeline.domain.severity import Severity
-    from pipeline.schemas.identity import Identity
     from pipeline.schemas.records import Record
     from tables.store import Rows, RowStore
 
@@ -154,8 +153,7 @@ class IngestStep:
             origin = f"timer/{self.progress.partition}/{deadline}".encode()
             body = self.alerts.body(key)
             labels = _encode_json(raw.labels_in(body.labels))
-            said = Said(labels, body.annotations, body.source, body.generator_url, body.extra)
-            self._tell(alert, change, said, output_id, origin, now)
+            self._tell(alert, change, body, labels, output_id, origin, now)
         self._arm(alert)
 
     def _arm(self, alert: Alert) -> None:
@@ -252,9 +250,12 @@ class IngestStep:
             severity = self._severities.get(sent.severity)
             if severity is None:
                 severity = self._severity_of(sent.severity)
-            identity = arrivals.identity(index)
+            fingerprint, labels = arrivals.identity(index)
             extra = None if arrivals.plain else raw.extra_of(record.value or b"")
-            origin = self._origin(record, tenant)
+            if self._partitions.get(tenant) == self.progress.partition and not record.headers:  # the usual case
+                origin: tuple[str, int, int] | None = (self.progress.topic, self.progress.partition, record.offset)
+            else:
+                origin = self._origin(record, tenant)
         except RejectedRecordError as error:
             self._reject(record, error, at)
             return
@@ -264,10 +265,10 @@ class IngestStep:
         ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
         starts_at = None if sent.starts_at is None else to_ms(sent.starts_at)
         seen = Observation(firing, severity, at, starts_at, ends_at, sent.value)
-        key = keys.alert(tenant, identity.fingerprint)
+        key = keys.alert(tenant, fingerprint)
         alert = self.alerts.find(key)
         change: Change | Unchanged | None
-        if sent.id is not None and self._is_second_copy(sent, identity.fingerprint, seen):
+        if sent.id is not None and self._is_second_copy(sent, fingerprint, seen):
             self._processed(sent, severity)
             self._tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
             if alert is not None and alert.open and firing and at > alert.last_event:
@@ -276,9 +277,9 @@ class IngestStep:
                 self.alerts.touch(alert)
             return
         if alert is None and firing:
-            body = self._body(sent, identity, extra)
+            body = self._body(sent, extra)
             # Its first record is in no tally yet: `tallied` is 0, and the next snapshot counts it.
-            alert = lifecycle.opened(tenant, identity.fingerprint, sent.name, seen)
+            alert = lifecycle.opened(tenant, fingerprint, sent.name, seen)
             self.alerts.add(key, alert, body)
             change = Change.OPENED
         elif alert is None:
@@ -300,19 +301,18 @@ class IngestStep:
                 self.alerts.touch(alert)
                 self._rearm(alert)
                 return
-            body = self._body(sent, identity, extra)
+            body = self._body(sent, extra)
             if alert.name != sent.name:  # a sender's own fingerprint may come under another name
                 alert.name = sent.name
             self.alerts.put_body(alert, body)
         self.alerts.remember(arrivals.memos[index], alert)
         self._arm(alert)
         topic, partition, offset = origin
-        said = Said(_encode_json(identity.labels), body.annotations, body.source, body.generator_url, extra)
         output_id = id_from_record(tenant, topic, partition, offset, change.value)
         origin_header = origin_text(topic, partition, offset)
-        self._tell(alert, change, said, output_id, origin_header, at, record.headers)
+        self._tell(alert, change, body, _encode_json(labels), output_id, origin_header, at, record.headers)
 
-    def _body(self, sent: raw.RawAlert, identity: Identity, extra: bytes | None) -> Body:
+    def _body(self, sent: raw.RawAlert, extra: bytes | None) -> Body:
         annotations = _encode_json(sent.annotations) if sent.annotations else _NOTHING_SAID
         own = bool(sent.fingerprint)
         return Body(bytes(sent.labels), annotations, sent.source, sent.generator_url, extra, own)
@@ -394,7 +394,8 @@ class IngestStep:
         self,
         alert: Alert,
         change: Change,
-        said: Said,
+        body: Body,
+        labels: bytes,
         output_id: str,
         origin: bytes,
         at: int,
@@ -403,7 +404,8 @@ class IngestStep:
         output = outputs.change_of(
             alert,
             change,
-            said,
+            body,
+            labels,
             self.periods,
             output_id,
             origin,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from pipeline.domain.alert import Alert
+from pipeline.domain.alert import Alert, Body
 from pipeline.domain.errors import InfrastructureError
 from pipeline.domain.lifecycle import due_at
 from pipeline.domain.severity import Severity
@@ -43,17 +43,6 @@ _decode_row = msgspec.msgpack.Decoder(_Row).decode
 # How many alerts one look for cold ones goes through: at most a few milliseconds.
 _LOOK_AT = 20_000
 _NAMES_KEPT = 100_000
-
-
-class Body(msgspec.Struct, frozen=True, gc=False):
-    """What a sender said of an alert in the record that last changed it."""
-
-    labels: bytes  # the JSON text as it was sent; empty for none
-    annotations: bytes  # JSON as it leaves again
-    source: str | None = None
-    generator_url: str | None = None
-    extra: bytes | None = None  # JSON as it leaves again
-    own: bool = False  # the fingerprint is the sender's own
 
 
 class AlertTable:

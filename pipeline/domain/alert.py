@@ -41,6 +41,17 @@ class Alert(msgspec.Struct, gc=False):
         return self.count - self.told_count
 
 
+class Body(msgspec.Struct, frozen=True, gc=False):
+    """What a sender said of an alert in the record that last changed it."""
+
+    labels: bytes  # the JSON text as it was sent; empty for none
+    annotations: bytes  # JSON as it leaves again
+    source: str | None = None
+    generator_url: str | None = None
+    extra: bytes | None = None  # JSON as it leaves again
+    own: bool = False  # the fingerprint is the sender's own
+
+
 class Observation(msgspec.Struct, frozen=True, gc=False):
     """What one valid record says about an alert."""
 

@@ -113,8 +113,8 @@ def due_at(alert: Alert, periods: Periods) -> int:
     """Return when time alone next means something to this alert."""
     if not alert.open:
         return forgotten_at(alert, periods)
-    deadline = expires_at(alert, periods)
-    if alert.untold:
+    deadline = alert.last_seen + periods.resolve if alert.ends_at is None else alert.ends_at  # expires_at
+    if alert.count != alert.told_count:
         return min(deadline, _digest_at(alert, periods))
     return deadline
 

@@ -5,7 +5,7 @@ Both cost a fraction of one by one: decoding is one loop in C, and so are the fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.domain import limits
 from pipeline.domain.errors import RejectedRecordError
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from pipeline.schemas.records import Record
 
 
-class Identity(NamedTuple):
-    """Who the alert of one label text is."""
-
-    fingerprint: str
-    labels: dict[str, str]
+Identity = tuple[str, dict[str, str]]
+"""Who the alert of one label text is: its fingerprint, and its labels."""
 
 
 def memo_of(tenant: str, name: str, own_fingerprint: str | None, labels: bytes) -> int:
@@ -59,7 +56,7 @@ class Arrivals:
         if sent is None:
             raise LookupError("a record that was refused is nobody")
         labels = raw.labels_of(sent)
-        return Identity(sent.fingerprint or fingerprint_of(sent.name, labels), labels)
+        return sent.fingerprint or fingerprint_of(sent.name, labels), labels
 
     def _decoded(self, values: list[bytes | None], *, strictly: bool) -> list[raw.RawAlert | None]:
         whole = [value for value in values if value]
@@ -90,12 +87,12 @@ class Arrivals:
             except RejectedRecordError:
                 continue  # refused when its turn comes
             if sent.fingerprint:
-                identities[memo] = Identity(sent.fingerprint, labels)
+                identities[memo] = sent.fingerprint, labels
             else:
                 hashed[memo] = labels
                 texts.append(identity_bytes(sent.name, labels))
         for (memo, labels), value in zip(hashed.items(), fnv1a_64_many(texts), strict=True):
-            identities[memo] = Identity(f"{value:016x}", labels)
+            identities[memo] = f"{value:016x}", labels
         return identities
 
 

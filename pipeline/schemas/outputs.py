@@ -19,7 +19,7 @@ from pipeline.schemas.records import Output, origin_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.domain.alert import Alert, Periods
+    from pipeline.domain.alert import Alert, Body, Periods
     from pipeline.domain.change import Change
     from pipeline.domain.errors import RejectedRecordError
     from pipeline.schemas.records import Record
@@ -52,20 +52,11 @@ class Emitted:
         return {topic: outputs for topic, outputs in topics.items() if outputs}
 
 
-class Said(msgspec.Struct, frozen=True, gc=False):
-    """What a sender said of an alert, as it leaves again: JSON texts, and what is known to be text."""
-
-    labels: bytes
-    annotations: bytes
-    source: str | None
-    generator_url: str | None
-    extra: bytes | None
-
-
 def change_of(
     alert: Alert,
     change: Change,
-    said: Said,
+    body: Body,
+    labels: bytes,
     periods: Periods,
     output_id: str,
     origin: bytes,
@@ -73,7 +64,10 @@ def change_of(
     partition: int,
     cause: Sequence[tuple[str, bytes]] = (),
 ) -> Output:
-    """Return the record that tells of `change` of `alert`, as it is after the change; `cause`: the headers of its."""
+    """Return the record that tells of `change` of `alert`, as it is after the change.
+
+    `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change.
+    """
     last_seen = to_datetime(alert.last_seen)
     value = encode(
         EnrichedAlert(
@@ -88,16 +82,16 @@ def change_of(
             last_seen if alert.starts_at == alert.last_seen else to_datetime(alert.starts_at),
             last_seen,
             None if alert.ends_at is None else to_datetime(alert.ends_at),
-            msgspec.Raw(said.labels),
-            msgspec.Raw(said.annotations),
-            said.source,
+            msgspec.Raw(labels),
+            msgspec.Raw(body.annotations),
+            body.source,
             alert.value,
-            said.generator_url,
+            body.generator_url,
             "active",
             _NOTHING,
             _NO_SCORES,
             _DECISIONS[lifecycle.why(change, alert, periods)],
-            msgspec.UNSET if said.extra is None else msgspec.Raw(said.extra),
+            msgspec.UNSET if body.extra is None else msgspec.Raw(body.extra),
         )
     )
     headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]

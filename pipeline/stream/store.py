@@ -209,7 +209,7 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
 
 
 def _damage_of(store: PartitionStore) -> str | None:
-    # A function of its own: an error that is still at hand holds on to the iterator that raised it, and that to the lock.
+    # A function of its own: an error still at hand holds on to the iterator that raised it, and that to the lock.
     try:
         for _ in store.scan(b""):
             pass

@@ -212,7 +212,7 @@ class BatchConsumer(driver.Consumer):
             if not self.app.should_stop:
                 raise
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
         """Return what was fetched, and for whom.
 
         Where every queue is full, Faust sleeps for a second, however soon there is room.

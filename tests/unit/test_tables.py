@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pipeline.domain.alert import Alert, Periods
+from pipeline.domain.alert import Alert, Body, Periods
 from pipeline.domain.errors import ConfigurationError, InfrastructureError
 from pipeline.domain.severity import Severity
 from pipeline.domain.timers import TimerWheel
 from pipeline.schemas.identity import memo_of
 from tables import keys
-from tables.alerts import AlertTable, Body
+from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
 from tables.forwards import ForwardTable
 from tables.progress import Progress, read_progress
