@@ -1,29 +1,28 @@
 """The alerts of one partition: live objects over rows, written back when a snapshot is taken.
 
-An alert has one row, written whenever a change is told: all there is to know about it. Repeats change its
-counters only, and these are a small row of their own from the first snapshot on in which nothing else changed.
-Where an alert has both, the counters are the newer; what the sender said stays on disk until a record has to
-be written from it.
+An alert has one row, written whenever a change is told: all there is to know about it. What repeats change goes
+to rows of many alerts, see counters.py, until a change is told again. What the sender said stays on disk until a
+record has to be written from it.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pipeline.domain.alert import Alert, Body
-from pipeline.domain.errors import InfrastructureError
 from pipeline.domain.lifecycle import due_at
 from pipeline.domain.severity import Severity
 from pipeline.domain.timers import second_of
 from pipeline.schemas.identity import memo_of
 from tables import keys
+from tables.counters import CounterRows
+from tables.unreadable import unreadable
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
 
     from pipeline.domain.alert import Periods
     from pipeline.domain.timers import TimerWheel
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 _VERSION = 2
 _SEVERITIES = tuple(Severity)
 _encode = msgspec.msgpack.Encoder().encode
-# Version, name, severity, open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count.
-_Counters = tuple[int, str, int, bool, int, int, int, int, int | None, float | None, int, int]
+# Version, number, name, severity, open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count;
+# then what the sender said.
 _Row = tuple[
-    int, str, int, bool, int, int, int, int, int | None, float | None, int, int,
+    int, int, str, int, bool, int, int, int, int, int | None, float | None, int, int,
     bytes, bytes, str | None, str | None, bytes | None, bool,
 ]  # fmt: skip
-_decode_counters = msgspec.msgpack.Decoder(_Counters).decode
+_SAID: Final = 13
 _decode_row = msgspec.msgpack.Decoder(_Row).decode
 # How many alerts one look for cold ones goes through: at most a few milliseconds.
 _LOOK_AT = 20_000
@@ -55,10 +54,12 @@ class AlertTable:
         self._capacity = capacity
         self._alerts: dict[bytes, Alert] = {}
         self._bodies: dict[bytes, Body] = {}  # not yet in a snapshot
-        self._dropped: dict[bytes, bool] = {}  # nor these; the value: it had counters of its own
+        self._dropped: set[bytes] = set()  # nor these
+        self._counters = CounterRows(store)
         self.dirty: list[Alert] = []  # whose rows have to be written
         self._complete = True  # every alert of the partition is a live object: a miss needs no look at the store
         self._names: dict[str, str] = {}  # one string object per name or tenant, however many alerts carry it
+        self._numbers: dict[int, int] = {}  # and one number object for all rows of one snapshot
         self.memo: dict[int, Alert] = {}  # hash of a label text as sent -> its alert
         self.open_count = 0
 
@@ -67,32 +68,37 @@ class AlertTable:
 
     def load(self) -> None:
         """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once."""
-        periods, arm, capacity, alerts = self._periods, self._timers.arm, self._capacity, self._alerts
-        for key, row, counters in self._stored():
-            alert, said = self._read(key, row, counters)
-            self.open_count += alert.open
-            alert.timer = second_of(due_at(alert, periods))
-            arm(alert.timer, key)
+        alerts, capacity = self._alerts, self._capacity
+        texts: list[tuple[Alert, bool, bytes]] = []
+        for key, row in self._store.scan(keys.ALERT + b"\0"):
+            alert, body = self._read(key, row)
+            self._counters.number = max(self._counters.number, alert.number)
             if len(alerts) < capacity:
                 alerts[key] = alert
-                if alert.open:
-                    own = alert.fingerprint if said[-1] else None
-                    self.remember(memo_of(alert.tenant, alert.name, own, said[0]), alert)
+                texts.append((alert, body.own, body.labels))
             else:
                 self._complete = False
+                self.open_count += alert.open
+                self._arm(alert)
+        self._counters.load(self._found_while_loading)
+        for alert in alerts.values():
+            self.open_count += alert.open
+            self._arm(alert)
+        for alert, own, labels in texts:
+            if alert.open:
+                self.remember(memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels), alert)
 
-    def _stored(self) -> Iterator[tuple[bytes, bytes, bytes | None]]:
-        """Yield key, row and, where there are some, counters of every alert in the store."""
-        small = self._store.scan(keys.COUNTERS + b"\0")
-        ahead = next(small, None)
-        for key, row in self._store.scan(keys.ALERT + b"\0"):
-            if ahead is not None and ahead[0][1:] == key[1:]:
-                yield key, row, ahead[1]
-                ahead = next(small, None)
-            else:
-                yield key, row, None
-        if ahead is not None:
-            _refuse(ahead[0], "its counters are there, and it is not")
+    def _found_while_loading(self, key: bytes) -> Alert | None:
+        alert = self._alerts.get(key)
+        if alert is None and not self._complete and (row := self._store.get(key)) is not None:
+            alert, _ = self._read(key, row)
+            self._alerts[key] = alert
+            self.open_count -= alert.open  # it is counted with the others, as its counters say
+        return alert
+
+    def _arm(self, alert: Alert) -> None:
+        alert.timer = second_of(due_at(alert, self._periods))
+        self._timers.arm(alert.timer, alert.key)
 
     def find(self, key: bytes) -> Alert | None:
         """Return the alert at `key`, from memory or from the store."""
@@ -102,11 +108,9 @@ class AlertTable:
         row = None if key in self._dropped else self._store.get(key)
         if row is None:
             return None
-        alert, _ = self._read(key, row, self._store.get(keys.counters_of(key)))
+        alert, _ = self._read(key, row)
         self._alerts[key] = alert
-        # Some second in the wheel still holds its key, but which one went with the object: arm it anew.
-        alert.timer = second_of(due_at(alert, self._periods))
-        self._timers.arm(alert.timer, key)
+        self._arm(alert)  # some second in the wheel still holds its key, but which one went with the object
         return alert
 
     def add(self, key: bytes, alert: Alert, body: Body) -> None:
@@ -114,8 +118,6 @@ class AlertTable:
         alert.name = self._shared(alert.name)
         alert.tenant = self._shared(alert.tenant)
         alert.key = key
-        # Of one that was just dropped there may be counters in the store, which would pass for newer.
-        alert.counted = self._dropped.get(key, False)
         self._alerts[key] = alert
         self._bodies[key] = body
         self.open_count += 1
@@ -147,8 +149,8 @@ class AlertTable:
             return body
         row = self._store.get(key)
         if row is None:
-            _refuse(key, "it is not in the store")
-        return Body(*_decoded(key, row)[12:])
+            raise unreadable(key, "it is not in the store")
+        return Body(*_decoded(key, row)[_SAID:])
 
     def drop(self, key: bytes, alert: Alert) -> None:
         """Forget an alert and what its sender said."""
@@ -158,47 +160,38 @@ class AlertTable:
         if alert.memo:
             self.memo.pop(alert.memo, None)
             alert.memo = 0
-        self._dropped[key] = alert.counted
+        self._counters.leave(alert)
+        self._dropped.add(key)
 
     def snapshot(self, rows: Rows, processed: Counter[tuple[str, Severity, str]]) -> None:
         """Add to `rows` everything that changed since the last snapshot, and to `processed` the plain repeats."""
-        bodies = self._bodies
+        counters, bodies = self._counters, self._bodies
+        counters.clean(rows, self.touch)
+        repeated: dict[str, list[Alert]] = {}
+        number = counters.next_number()
         for alert in self.dirty:
             if not alert.dirty:  # dropped after it was touched
                 continue
             alert.dirty = False
-            key = alert.key
-            counters = (
-                _VERSION,
-                alert.name,
-                int(alert.severity),
-                alert.open,
-                alert.count,
-                alert.starts_at,
-                alert.last_seen,
-                alert.last_event,
-                alert.ends_at,
-                alert.value,
-                alert.told_at,
-                alert.told_count,
-            )
-            body = bodies.get(key) if bodies else None
-            if body is not None:
-                said = (body.labels, body.annotations, body.source, body.generator_url, body.extra, body.own)
-                rows[key] = _encode(counters + said)
-            if body is None or alert.counted:
-                alert.counted = True
-                rows[b"c" + key[1:]] = _encode(counters)
+            body = bodies.get(alert.key) if bodies else None
+            if body is None:
+                group = repeated.get(alert.tenant)
+                if group is None:
+                    group = repeated[alert.tenant] = []
+                group.append(alert)
+                continue
+            alert.number = number
+            counters.leave(alert)
+            rows[alert.key] = _row(alert, body)
             if alert.count > alert.tallied:
                 processed[alert.tenant, alert.severity, "firing"] += alert.count - alert.tallied
                 alert.tallied = alert.count
-        for key, counted in self._dropped.items():
+        counters.write(rows, repeated, processed)
+        for key in self._dropped:
             if key not in bodies:
                 rows[key] = None
-                if counted:
-                    rows[keys.counters_of(key)] = None
         self._bodies = {}
-        self._dropped = {}
+        self._dropped = set()
         self.dirty.clear()
 
     def shrink(self) -> None:
@@ -217,6 +210,10 @@ class AlertTable:
             if alert.last_event > cutoff or alert.dirty:
                 self._alerts[key] = alert
                 continue
+            if alert.counted_in:  # it could not be found there: its own row has to say all before it goes
+                self._alerts[key] = alert
+                self.put_body(alert, self.body(key))
+                continue
             if alert.memo:
                 self.memo.pop(alert.memo, None)
             self._complete = False
@@ -227,15 +224,11 @@ class AlertTable:
             self._names.clear()
         return self._names.setdefault(text, text)
 
-    def _read(
-        self, key: bytes, row: bytes, counters: bytes | None
-    ) -> tuple[Alert, tuple[bytes, bytes, str | None, str | None, bytes | None, bool]]:
-        """Return the alert at `key` and what its sender said."""
+    def _read(self, key: bytes, row: bytes) -> tuple[Alert, Body]:
+        """Return the alert at `key`, as its row says, and what its sender said."""
         whole = _decoded(key, row)
-        newest: _Counters = whole[:12] if counters is None else _decoded_counters(key, counters)
-        _, name, severity, is_open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count = (
-            newest
-        )
+        _, number, name, severity, is_open, count, *_ = whole
+        starts_at, last_seen, last_event, ends_at, value, told_at, told = whole[6:_SAID]
         _, tenant, fingerprint = key.split(b"\0", 2)
         alert = Alert(
             self._shared(tenant.decode()),
@@ -250,35 +243,45 @@ class AlertTable:
             ends_at,
             value,
             last_seen if told_at == last_seen else told_at,
-            told_count,
+            told,
             tallied=count,
             key=key,
-            counted=counters is not None,
+            number=self._numbers.setdefault(number, number),
         )
-        return alert, whole[12:]
+        return alert, Body(*whole[_SAID:])
+
+
+def _row(alert: Alert, body: Body) -> bytes:
+    return _encode(
+        (
+            _VERSION,
+            alert.number,
+            alert.name,
+            int(alert.severity),
+            alert.open,
+            alert.count,
+            alert.starts_at,
+            alert.last_seen,
+            alert.last_event,
+            alert.ends_at,
+            alert.value,
+            alert.told_at,
+            alert.told_count,
+            body.labels,
+            body.annotations,
+            body.source,
+            body.generator_url,
+            body.extra,
+            body.own,
+        )
+    )
 
 
 def _decoded(key: bytes, row: bytes) -> _Row:
     try:
         whole: _Row = _decode_row(row)
     except msgspec.MsgspecError as error:
-        _refuse(key, str(error))
+        raise unreadable(key, str(error)) from None
     if whole[0] != _VERSION:
-        _refuse(key, f"its version is {whole[0]}")
+        raise unreadable(key, f"its version is {whole[0]}")
     return whole
-
-
-def _decoded_counters(key: bytes, row: bytes) -> _Counters:
-    try:
-        counters: _Counters = _decode_counters(row)
-    except msgspec.MsgspecError as error:
-        _refuse(key, str(error))
-    return counters
-
-
-def _refuse(key: bytes, why: str) -> NoReturn:
-    """Raise the error for rows that are whole, as their checksums say, and not of this release."""
-    raise InfrastructureError(
-        f"the state holds an alert that this release cannot read ({key!r}: {why}). Another release wrote it: upgrade "
-        "this worker, or give it a new group (CORE_ALERTS_GROUP) to start with an empty state."
-    )

@@ -19,9 +19,14 @@ def alert(tenant: str, fingerprint: str) -> bytes:
     return f"a\0{tenant}\0{fingerprint}".encode()
 
 
-def counters_of(alert_key: bytes) -> bytes:
-    """Return the key of the counters that belong to the alert at `alert_key`."""
-    return COUNTERS + alert_key[1:]
+def counters(tenant: str, number: int) -> bytes:
+    """Return the key of the row with this number of counters of a tenant's alerts."""
+    return f"c\0{tenant}\0{number:016x}".encode()
+
+
+def number_of(counters_key: bytes) -> int:
+    """Return the number in the key of a row of counters."""
+    return int(counters_key[-16:], 16)
 
 
 def delivery(tenant: str, *said: str | int | None) -> bytes:

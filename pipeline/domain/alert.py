@@ -33,7 +33,8 @@ class Alert(msgspec.Struct, gc=False):
     tallied: int = 0  # `count` when metrics were last taken
     dirty: bool = False  # it has to be written
     key: bytes = b""  # of its row
-    counted: bool = False  # its counters have a row of their own
+    number: int = 0  # of its row: of all that is written of it, what has the highest number holds
+    counted_in: bytes = b""  # the row of counters that holds; empty: its own row does
 
     @property
     def untold(self) -> int:

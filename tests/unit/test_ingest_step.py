@@ -687,8 +687,7 @@ def test_a_repeat_writes_counters_only() -> None:
     driver.take([firing(0, T0)])
     driver.checkpoint()
     driver.take([firing(1, T0 + 1), firing(2, T0 + 2)])
-    key = keys.alert("acme", fingerprint_of("HighCPU", {}))
-    assert set(driver.checkpoint()) == {keys.counters_of(key), keys.PROGRESS}
+    assert {key[:1] for key in driver.checkpoint()} == {keys.COUNTERS, keys.PROGRESS[:1]}
 
 
 def test_alerts_beyond_the_capacity_come_back_from_their_rows() -> None:
@@ -783,10 +782,11 @@ def test_the_counters_of_an_alert_are_small() -> None:
     driver.checkpoint()
     driver.take([firing(1, T0, labels={"l": "v" * 4096})])
     rows = driver.checkpoint()
-    row = rows[keys.counters_of(keys.alert("acme", fingerprint_of("HighCPU", {"l": "v" * 4096})))]
+    [row] = [row for key, row in rows.items() if key[:1] == keys.COUNTERS]
     assert row is not None
     assert len(row) < 100
-    assert msgspec.msgpack.decode(row)[:5] == [2, "HighCPU", 2, True, 2]
+    [[key, is_open, count, *_]] = msgspec.msgpack.decode(row)[2]
+    assert (key, is_open, count) == (keys.alert("acme", fingerprint_of("HighCPU", {"l": "v" * 4096})), True, 2)
 
 
 def test_the_first_repeat_after_a_restart_is_found_by_its_text() -> None:

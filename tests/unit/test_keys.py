@@ -18,12 +18,13 @@ TEXTS = st.text(st.sampled_from("a0-\0\x01:|ü"), max_size=6)
 def kinds(tenant: str, text: str, number: int) -> list[bytes]:
     """Return a key of every kind."""
     alert = keys.alert(tenant, text)
-    return [alert, keys.counters_of(alert), keys.delivery(tenant, text, number), keys.forward(tenant, number)]
+    return [alert, keys.counters(tenant, number), keys.delivery(tenant, text, number), keys.forward(tenant, number)]
 
 
 def test_keys_never_change_between_releases() -> None:
     assert keys.alert("acme", "f0") == b"a\0acme\0f0"
-    assert keys.counters_of(b"a\0acme\0f0") == b"c\0acme\0f0"
+    assert keys.counters("acme", 31) == b"c\0acme\x00000000000000001f"
+    assert keys.number_of(keys.counters("acme", 31)) == 31
     assert keys.forward("acme", 3) == b"f\0acme\x003"
     assert keys.delivery("acme", "p", "id", True, 4, None).hex() == "640061636d6500b741d1869e62234b81f069108e283448"
     assert keys.PROGRESS == b"p\0"

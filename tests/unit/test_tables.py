@@ -123,7 +123,7 @@ def test_an_alert_is_found_again_after_a_restart(fields: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "row",
     [
-        msgspec.msgpack.encode((3, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0, b"", b"", None, None, None, False)),
+        msgspec.msgpack.encode((3, 1, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0, b"", b"", None, None, None, False)),
         msgspec.msgpack.encode((1, "n", 0, True, 1, 0, 0, 0, None, None, 0, 0)),
         b"\xc1",
     ],
@@ -134,9 +134,10 @@ def test_an_alert_row_of_another_release_is_refused_with_a_remedy(row: bytes) ->
         table.load()
 
 
-def test_counters_without_their_alert_are_refused() -> None:
-    table, _ = alert_table(DictStore({keys.counters_of(keys.alert("acme", "f0")): b""}))
-    with pytest.raises(InfrastructureError, match="it is not"):
+@pytest.mark.parametrize("row", [b"", msgspec.msgpack.encode((2, 7, []))])
+def test_counters_of_another_release_are_refused_with_a_remedy(row: bytes) -> None:
+    table, _ = alert_table(DictStore({keys.counters("acme", 7): row}))
+    with pytest.raises(InfrastructureError, match="upgrade this worker"):
         table.load()
 
 
@@ -160,9 +161,9 @@ def test_a_snapshot_holds_what_changed_since_the_last_and_nothing_else() -> None
     one.count += 1
     table.touch(one)
     table.touch(one)
-    assert set(taken(table)) == {keys.counters_of(key)}
-    table.put_body(one, BODY)  # from now on both have to agree
-    assert set(taken(table)) == {key, keys.counters_of(key)}
+    assert set(taken(table)) == {keys.counters("acme", 4)}  # the third snapshot had the number 3
+    table.put_body(one, BODY)
+    assert set(taken(table)) == {key}
 
 
 def test_of_a_row_and_counters_the_counters_are_the_newer() -> None:
@@ -178,8 +179,36 @@ def test_of_a_row_and_counters_the_counters_are_the_newer() -> None:
         again.load()
         found = again.find(key)
         assert found is not None
-        assert (found.count, found.last_seen, found.counted) == (9, 4000, True)
+        assert (found.count, found.last_seen) == (9, 4000)
         assert again.body(key) == BODY
+    alert.count = 10
+    table.put_body(alert, BODY)
+    store.write(taken(table))
+    again, _ = alert_table(store)
+    again.load()
+    found = again.find(key)  # the counters are still there, and older
+    assert found is not None
+    assert (found.count, found.last_seen, found.counted_in) == (10, 4000, b"")
+
+
+def test_rows_of_counters_are_written_anew_before_most_of_what_they_say_is_out_of_date() -> None:
+    store = DictStore()
+    table, _ = alert_table(store)
+    alerts = [make_alert(f"f{number}") for number in range(3000)]
+    for alert in alerts:
+        add(table, alert)
+    store.write(taken(table))
+    for round_ in range(40):
+        for alert in alerts[: 3000 if round_ == 0 else 2900]:
+            alert.count += 1
+            table.touch(alert)
+        store.write(taken(table))
+    entries = [len(msgspec.msgpack.decode(row)[2]) for key, row in store.rows.items() if key[:1] == keys.COUNTERS]
+    assert 3000 <= sum(entries) <= 2 * 3000 + 10_000 + 3000
+    again, _ = alert_table(store)
+    again.load()
+    assert {one.count for one in map(again.find, [alert.key for alert in alerts[:2900]]) if one} == {43}
+    assert {one.count for one in map(again.find, [alert.key for alert in alerts[2900:]]) if one} == {4}
 
 
 def test_a_dropped_alert_leaves_with_its_body() -> None:
