@@ -50,6 +50,7 @@ _NO_LIMIT: Final = 1 << 62
 _NO_TIME: Final = 221_845_392_000_000
 _SPELLINGS_KEPT: Final = 1000
 _TENANTS_KEPT: Final = 100_000
+_LOOKED_AT_EVERY: Final = 24 * 3600 * 1000
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
 _NOTHING_SAID: Final = b"{}"
 
@@ -66,13 +67,15 @@ class IngestStep:
         partitions: int,
         periods: Periods | None = None,
         capacity: int = _NO_LIMIT,
+        sharers: int = 1,
         wall_clock: bool = True,
         on_report: Callable[[IngestStep, Tally], None] = lambda step, tally: None,
     ) -> None:
         self.periods = periods or Periods()
         self._timers = TimerWheel()
-        self.alerts = AlertTable(store, self._timers, self.periods, capacity)
-        self.deliveries = DeliveryTable(store, self._timers, self.periods.delivery, capacity)
+        self.alerts = AlertTable(store, self._timers, self.periods, capacity // sharers)
+        self.deliveries = DeliveryTable(store, self._timers, self.periods.delivery, capacity // sharers)
+        self._capacity = capacity
         self.progress = Progress(topic, partition, partitions)
         self._wall_clock = wall_clock
         self._on_report = on_report
@@ -157,7 +160,12 @@ class IngestStep:
         self._arm(alert)
 
     def _arm(self, alert: Alert) -> None:
-        alert.timer = second_of(lifecycle.due_at(alert, self.periods))
+        """See that somebody looks at an alert when time alone next means something to it, and once a day at least.
+
+        A timer that was armed stays in the wheel until its second: it must not be one a year from now.
+        """
+        due = min(lifecycle.due_at(alert, self.periods), self.progress.stream_ms + _LOOKED_AT_EVERY)
+        alert.timer = second_of(due)
         self._timers.arm(alert.timer, alert.key)
 
     # -- records
@@ -195,8 +203,8 @@ class IngestStep:
                     progress.stream_ms = stream_ms = at
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
-            if sent is None:
-                self._refuse(record, at)
+            if isinstance(sent, RejectedRecordError):
+                self._reject(record, sent, at)
                 progress.offset = record.offset + 1
                 continue
             alert = memo_get(memo)
@@ -232,17 +240,10 @@ class IngestStep:
             progress.offset = record.offset + 1
         return len(batch)
 
-    def _refuse(self, record: Record, at: int) -> None:
-        """Send a record that is no alert to the dead letters, with the reason."""
-        try:
-            raw.parse(record.value)
-        except RejectedRecordError as error:
-            self._reject(record, error, at)
-
     def _take(self, record: Record, arrivals: Arrivals, index: int, at: int) -> None:
         """Process a record that is not a plain repeat."""
         sent = arrivals.sent[index]
-        if sent is None:
+        if isinstance(sent, RejectedRecordError):
             return
         tenant = sent.tenant_id
         try:
@@ -306,7 +307,7 @@ class IngestStep:
                 alert.name = sent.name
             self.alerts.put_body(alert, body)
         self.alerts.remember(arrivals.memos[index], alert)
-        self._arm(alert)
+        self._rearm(alert)
         topic, partition, offset = origin
         output_id = id_from_record(tenant, topic, partition, offset, change.value)
         origin_header = origin_text(topic, partition, offset)
@@ -323,7 +324,7 @@ class IngestStep:
 
     def _rearm(self, alert: Alert) -> None:
         """See that somebody looks at an alert that was repeated as soon as that means something."""
-        if second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
+        if not alert.timer or second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
             self._arm(alert)
 
     def _count_repeats(self, alert: Alert) -> None:
@@ -378,6 +379,8 @@ class IngestStep:
             origin = records.read_origin(came_from)
         except ValueError:
             return here  # a header of somebody else's that happens to have the name
+        if origin[0] != progress.topic or origin[1] >= progress.partitions:
+            return here  # nor is this one of ours
         if self.forwards.is_again(tenant, origin[1], origin[2]):
             self._tally.unchanged[Unchanged.DUPLICATE_FORWARD] += 1
             return None
@@ -439,6 +442,10 @@ class IngestStep:
     def report(self) -> None:
         """Pass on what was counted since the last report."""
         self._on_report(self, self.take_tally())
+
+    def share(self, sharers: int) -> None:
+        """Keep in memory what is this partition's part, where `sharers` partitions share the capacity."""
+        self.alerts.capacity = self.deliveries.capacity = self._capacity // max(1, sharers)
 
     def shrink(self) -> None:
         """Let go of objects beyond the capacity. Call it right after a snapshot."""

@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> App:
     )
     alert_periods = periods(settings)
 
-    def make_step(partition: int, store: RowStore) -> IngestStep:
+    def make_step(partition: int, store: RowStore, sharers: int) -> IngestStep:
         return IngestStep(
             store,
             topic=RAW_TOPIC,
@@ -87,6 +87,7 @@ def create_app(settings: Settings) -> App:
             partitions=settings.partitions,
             periods=alert_periods,
             capacity=worker.cache_entries,
+            sharers=sharers,
             wall_clock=wall_clock,
             on_report=telemetry.counted,
         )

@@ -39,7 +39,7 @@ _Row = tuple[
 ]  # fmt: skip
 _SAID: Final = 13
 _decode_row = msgspec.msgpack.Decoder(_Row).decode
-# How many alerts one look for cold ones goes through: at most a few milliseconds.
+# How many alerts one look for cold ones goes through: a few milliseconds, and longer only where far too many came.
 _LOOK_AT = 20_000
 _NAMES_KEPT = 100_000
 
@@ -51,7 +51,7 @@ class AlertTable:
         self._store = store
         self._timers = timers
         self._periods = periods
-        self._capacity = capacity
+        self.capacity = capacity
         self._alerts: dict[bytes, Alert] = {}
         self._bodies: dict[bytes, Body] = {}  # not yet in a snapshot
         self._dropped: set[bytes] = set()  # nor these
@@ -68,7 +68,7 @@ class AlertTable:
 
     def load(self) -> None:
         """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once."""
-        alerts, capacity = self._alerts, self._capacity
+        alerts, capacity = self._alerts, self.capacity
         texts: list[tuple[Alert, bool, bytes]] = []
         for key, row in self._store.scan(keys.ALERT + b"\0"):
             alert, body = self._read(key, row)
@@ -199,10 +199,10 @@ class AlertTable:
 
         Second chance, in the order of the dict: whoever fired since the look before goes to the back.
         """
-        excess = len(self._alerts) - self._capacity
+        excess = len(self._alerts) - self.capacity
         if excess <= 0:
             return
-        front = list(islice(self._alerts.items(), _LOOK_AT))
+        front = list(islice(self._alerts.items(), max(_LOOK_AT, 2 * excess)))
         newest_first = sorted((alert.last_event for _, alert in front), reverse=True)
         cutoff = newest_first[max(0, len(front) - excess) // 2]
         for key, alert in front:

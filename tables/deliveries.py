@@ -20,7 +20,7 @@ class DeliveryTable:
         self._store = store
         self._timers = timers
         self._period = period_ms
-        self._capacity = capacity
+        self.capacity = capacity
         self._seen: dict[bytes, int] = {}
         self._changed: Rows = {}
         self._complete = True  # every row is in `_seen`: a miss needs no look at the store
@@ -33,7 +33,7 @@ class DeliveryTable:
         for key, value in self._store.scan(keys.DELIVERY + b"\0"):
             at = int.from_bytes(value, "big")
             self._timers.arm(second_of(at + self._period + 1), key)
-            if len(self._seen) < self._capacity:
+            if len(self._seen) < self.capacity:
                 self._seen[key] = at
             else:
                 self._complete = False
@@ -62,7 +62,7 @@ class DeliveryTable:
 
     def shrink(self) -> None:
         """Let go of the oldest deliveries beyond the capacity. Call it after a snapshot."""
-        excess = len(self._seen) - self._capacity
+        excess = len(self._seen) - self.capacity
         if excess > 0:
             for key in list(islice(self._seen, excess)):
                 del self._seen[key]

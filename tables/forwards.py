@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tables.store import Rows, RowStore
 
 
+_KEPT = 100_000
+
+
 class ForwardTable:
     """Own the rows of forwards: (tenant, partition it came from) -> highest offset, 8 bytes."""
 
@@ -28,10 +31,12 @@ class ForwardTable:
         key = keys.forward(tenant, partition)
         highest = self._highest.get(key)
         if highest is None:
-            stored = self._store.get(key)
+            stored = self._changed.get(key) or self._store.get(key)
             highest = -1 if stored is None else int.from_bytes(stored, "big")
         if offset <= highest:
             return True
+        if len(self._highest) >= _KEPT:
+            self._highest.clear()  # the store knows them, and what is not in it yet is in `_changed`
         self._highest[key] = offset
         self._changed[key] = offset.to_bytes(8, "big")
         return False

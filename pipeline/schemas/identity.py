@@ -22,6 +22,10 @@ Identity = tuple[str, dict[str, str]]
 """Who the alert of one label text is: its fingerprint, and its labels."""
 
 
+Sent = raw.RawAlert | RejectedRecordError
+"""What a record says, or why it is refused."""
+
+
 def memo_of(tenant: str, name: str, own_fingerprint: str | None, labels: bytes) -> int:
     """Return what finds the alert of a label text: a hash whose key only this process knows."""
     return hash((tenant, name, own_fingerprint, labels))
@@ -34,9 +38,11 @@ class Arrivals:
         """Decode `batch`; `strictly` is worth while where most alerts are expected to be new."""
         values = [record.value for record in batch]
         self.plain = False  # no record holds anything beyond the contract
-        self.sent = self._decoded(values, strictly=strictly)  # None: refused
+        self.sent = self._decoded(values, strictly=strictly)
         self.memos = [  # memo_of, without the call
-            0 if sent is None else hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
+            hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
+            if isinstance(sent, raw.RawAlert)
+            else 0
             for sent in self.sent
         ]
         unknown = [index for index, memo in enumerate(self.memos) if memo not in known]
@@ -53,17 +59,23 @@ class Arrivals:
         if identity is not None:
             return identity
         sent = self.sent[index]
-        if sent is None:
-            raise LookupError("a record that was refused is nobody")
+        if isinstance(sent, RejectedRecordError):
+            raise sent
         labels = raw.labels_of(sent)
         return sent.fingerprint or fingerprint_of(sent.name, labels), labels
 
-    def _decoded(self, values: list[bytes | None], *, strictly: bool) -> list[raw.RawAlert | None]:
+    def _decoded(self, values: list[bytes | None], *, strictly: bool) -> list[Sent]:
         whole = [value for value in values if value]
-        if len(whole) == len(values) and b"".join(whole).isascii() and max(map(len, whole), default=0) <= limits.RECORD:
+        longest = max(map(len, whole), default=0)
+        if (
+            len(whole) == len(values)
+            and b"".join(whole).isascii()
+            and longest <= limits.RECORD
+            and not (longest > limits.DEPTH and any(map(limits.too_deep, whole)))
+        ):
             try:
                 if strictly:
-                    sent: list[raw.RawAlert | None] = list(map(raw.decode_strictly, whole))
+                    sent: list[Sent] = list(map(raw.decode_strictly, whole))
                     self.plain = True
                     return sent
             except (ValueError, RecursionError):
@@ -80,7 +92,7 @@ class Arrivals:
         hashed: dict[int, dict[str, str]] = {}
         for index in unknown:
             sent, memo = self.sent[index], self.memos[index]
-            if sent is None or memo in hashed or memo in identities:
+            if isinstance(sent, RejectedRecordError) or memo in hashed or memo in identities:
                 continue
             try:
                 labels = raw.labels_of(sent)
@@ -96,8 +108,8 @@ class Arrivals:
         return identities
 
 
-def _parsed(value: bytes | None) -> raw.RawAlert | None:
+def _parsed(value: bytes | None) -> Sent:
     try:
         return raw.parse(value)
-    except RejectedRecordError:
-        return None
+    except RejectedRecordError as error:
+        return error.with_traceback(None)

@@ -31,6 +31,8 @@ _SCHEMA_HEADER: Final = (records.SCHEMA, SCHEMA.encode())
 _DECISIONS: Final = {
     told: msgspec.Raw(msgspec.json.encode([Decision("lifecycle", "pass", told.value)])) for told in Told
 }
+_LONGEST_TRACE: Final = 128  # bytes; https://www.w3.org/TR/trace-context: 55 in version 00
+_ROOM_IN_A_LETTER: Final = 700_000  # bytes: key, value and headers of a dead letter, within one batch of ours
 _NOTHING: Final[list[str]] = []
 _NO_SCORES: Final[dict[str, float]] = {}
 
@@ -96,7 +98,8 @@ def change_of(
     )
     headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]
     if cause:
-        headers += [(name, text) for name, text in cause if name == records.TRACEPARENT]
+        traces = [(name, text) for name, text in cause if name == records.TRACEPARENT]
+        headers += [trace for trace in traces[:1] if len(trace[1] or b"") <= _LONGEST_TRACE]
     return Output(alert.tenant.encode(), value, headers, at, partition)
 
 
@@ -109,9 +112,20 @@ def dead_letter(record: Record, error: RejectedRecordError, *, topic: str, parti
         (records.ORIGIN, origin_text(topic, partition, record.offset)),
         (records.REASON, error.reason.value.encode()),
         (records.DETAIL, records.clipped(error.detail)),
-        *record.headers,
     ]
-    return Output(record.key, record.value, headers, at, partition)
+    value = record.value
+    if _size_of(record) > _ROOM_IN_A_LETTER:  # compressed, a record may have been larger than any that we can write
+        value = value and value[:_ROOM_IN_A_LETTER]
+        headers.append((records.TRUNCATED, str(_size_of(record)).encode()))
+    else:
+        headers += record.headers
+    key = record.key if len(record.key or b"") <= _ROOM_IN_A_LETTER else None
+    return Output(key, value, headers, at, partition)
+
+
+def _size_of(record: Record) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def sent_on(record: Record, tenant: str, *, topic: str, partition: int, to: int) -> Output:

@@ -63,6 +63,8 @@ def parse(value: bytes | None) -> RawAlert:
         raise RejectedRecordError(Rejection.NULL_VALUE, "the record has no value")
     if len(value) > limits.RECORD:
         raise RejectedRecordError(Rejection.RECORD_TOO_LARGE, f"{len(value)} bytes, the limit is {limits.RECORD}")
+    if limits.too_deep(value):
+        raise RejectedRecordError(Rejection.NESTED_TOO_DEEP, f"more than {limits.DEPTH} levels")
     try:
         if not value.isascii():
             value.decode()  # msgspec skips over fields it does not know without looking at their text

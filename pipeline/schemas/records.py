@@ -17,6 +17,7 @@ ORIGIN: Final = "origin"
 TRACEPARENT: Final = "traceparent"
 REASON: Final = "reason"
 DETAIL: Final = "detail"
+TRUNCATED: Final = "truncated"  # on a dead letter without all of its bytes: how many there were
 FORWARDED: Final = "forwarded-from"  # the origin of a record that was sent on to its tenant's partition
 
 DEAD_LETTER_SCHEMA: Final = b"alerts.dlq/1"

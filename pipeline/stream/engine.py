@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from pipeline.stream.runtime import Runtime
     from pipeline.stream.transport import BatchMessage
 
-# Batches that may wait in a stream's queue, per partition. They bound memory; the order of batches is kept.
-_QUEUED_BATCHES = 4
+# Batches of all partitions that may wait in the queue. They bound memory; more than one fetch brings for each
+# partition must fit, for a partition whose batches do not is left out of the next fetch.
+_QUEUED_BATCHES = 64
+_FOR_EVER_S = 2_147_483.0  # the longest that the protocol can say in milliseconds
 _FETCH_BYTES = 4 << 20
 
 
@@ -118,7 +120,8 @@ def create_engine(
         broker_heartbeat_interval=heartbeat_interval,
         broker_rebalance_timeout=rebalance_timeout,
         broker_request_timeout=max(config.request_timeout, session_timeout),
-        broker_max_poll_interval=300.0,
+        # A worker that has nothing to fetch is no reason to leave the group; health.py sees those that hang.
+        broker_max_poll_interval=_FOR_EVER_S,
         broker_commit_interval=1.0,
         producer_request_timeout=config.request_timeout,
         table_standby_replicas=standby_replicas,
@@ -151,6 +154,7 @@ def create_engine(
             await runtime.handle(batch)
 
     runtime.generation = lambda: int(app.consumer_generation_id)
+    runtime.leaving = lambda: bool(app.should_stop)
 
     def restored_to(tp: TP, position: int) -> None:
         app.tables.recovery.restored_to(tp, position)

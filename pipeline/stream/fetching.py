@@ -11,13 +11,48 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import conn
 from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # How much of an answer asyncio buffers before it stops reading from the socket. The default, 64 KiB, turns one
 # fetch of some megabytes into a hundred pauses.
 _READ_AHEAD = 32 << 20
+
+
+class KeptRecords(MemoryRecords):  # the one in C, or the one in Python
+    """The batches of one fetched partition, and the bytes they are read from."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+class _LenientBytes(bytearray):
+    """Bytes whose parts become text whatever they are."""
+
+    def __getitem__(self, place: Any) -> Any:
+        part = super().__getitem__(place)
+        return _LenientBytes(part) if isinstance(place, slice) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return bytes(self).decode(encoding, errors)
+
+
+def read_leniently(data: bytes, number: int) -> Iterator[Any]:
+    """Yield the records of batch `number` in `data`; a header's name that is not UTF-8 has U+FFFD in it.
+
+    The parser in C gives the whole batch up for one such name, and a partition must not stop for it.
+    """
+    batches = _MemoryRecordsPy(data)
+    for _ in range(number):
+        batches._cache_next()
+    batch = _DefaultRecordBatchPy(batches._next_slice)
+    batch._maybe_uncompress()
+    batch._buffer = _LenientBytes(batch._buffer)
+    return iter(batch)
 
 
 class PlainRecords(fetcher.PartitionRecords):
@@ -28,9 +63,9 @@ class PlainRecords(fetcher.PartitionRecords):
     """
 
     def _unpack_records(self) -> Iterator[Any]:
-        records = self._records
+        records, number = self._records, -1
         while records.has_next():
-            batch = records.next_batch()
+            batch, number = records.next_batch(), number + 1
             if self._check_crcs and not batch.validate_crc():
                 raise fetcher.Errors.CorruptRecordException(f"invalid CRC in a batch of {self._tp}")
             if batch.producer_id is not None and self._isolation_level == fetcher.READ_COMMITTED:
@@ -41,15 +76,22 @@ class PlainRecords(fetcher.PartitionRecords):
                     self.next_fetch_offset = batch.next_offset
                     continue
             if not batch.is_control_batch:
-                wanted = self.next_fetch_offset
-                for record in batch:
-                    if record.offset >= wanted:  # a batch may begin before the offset that was asked for
-                        self.next_fetch_offset = record.offset + 1
-                        yield record
+                try:
+                    yield from self._wanted(batch)
+                except UnicodeDecodeError:
+                    yield from self._wanted(read_leniently(records.data, number))
             self.next_fetch_offset = batch.next_offset
+
+    def _wanted(self, records: Iterable[Any]) -> Iterator[Any]:
+        """Yield those that were asked for: a batch may begin before."""
+        for record in records:
+            if record.offset >= self.next_fetch_offset:
+                self.next_fetch_offset = record.offset + 1
+                yield record
 
 
 def fetch_plain_records() -> None:
     """Let every consumer of this process fetch plain records."""
     fetcher.PartitionRecords = PlainRecords
+    fetcher.MemoryRecords = KeptRecords
     conn.READER_LIMIT = _READ_AHEAD

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.schemas.records import Output
     from pipeline.stream.producing import BatchProducer, Sent
@@ -37,6 +37,7 @@ _UNCOMMITTED_OUTPUTS = 50_000
 
 # How much longer than a checkpoint the time between two of them is at least.
 _WORK_PER_CHECKPOINT = 12
+_LONGEST_INTERVAL = 10.0
 _STAGGER = 4
 # How many hand-overs of outputs may wait for the broker before reading does.
 _BATCHES_LEAVING = 4
@@ -75,16 +76,19 @@ class PartitionTask:
         state_producer: BatchProducer,
         output_producer: BatchProducer | None,
         observer: Observer,
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         self.number = number
         self.step = step
         self.durable_offset: int | None = None  # what may be committed
         self.durable_at = time.monotonic()
+        self.changelog_offset = -1  # the last that this task wrote
         self._plan = plan
         self._store = store
         self._state_producer = state_producer
         self._output_producer = output_producer
         self._observer = observer
+        self._on_failure = on_failure
         self._turn = asyncio.Lock()  # one batch, tick or snapshot at a time
         self._sent: list[asyncio.Task[Sent]] = []  # in order: each begins when the one before has sent
         self._last_sent: asyncio.Task[Sent] | None = None
@@ -157,7 +161,8 @@ class PartitionTask:
 
         In a storm that touches many alerts a checkpoint is long; then they come less often.
         """
-        wait = max(self._plan.interval, self._checkpoint_cost * _WORK_PER_CHECKPOINT) if busy else self._plan.interval
+        stretched = min(self._checkpoint_cost * _WORK_PER_CHECKPOINT, _LONGEST_INTERVAL) if busy else 0.0
+        wait = max(self._plan.interval, stretched)
         return time.monotonic() - self._snapshot_at >= wait
 
     async def _seal(self, *, tick: bool, now_ms: int) -> None:
@@ -211,6 +216,12 @@ class PartitionTask:
             await self._wait_for_checkpoint()  # passes on what it failed with
         snapshot = self._take_snapshot()
         self._checkpoint = asyncio.create_task(self._commit(snapshot), name=f"checkpoint-{self.number}")
+        self._checkpoint.add_done_callback(self._pass_on)
+
+    def _pass_on(self, checkpoint: asyncio.Task[None]) -> None:
+        """Let the worker know of a failed checkpoint at once: on a quiet partition nobody else would ask for long."""
+        if not checkpoint.cancelled() and (error := checkpoint.exception()) is not None:
+            self._on_failure(error)
 
     async def _wait_for_checkpoint(self) -> None:
         if self._checkpoint is not None:
@@ -242,7 +253,7 @@ class PartitionTask:
             await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
         for part in parts:
             await part.delivered()
-        changelog_offset = await changelog.delivered()
+        changelog_offset = self.changelog_offset = await changelog.delivered()
         await producer.commit()
         self._checkpoint_cost += await asyncio.to_thread(self._write, snapshot.rows, changelog_offset)
         if self._store.in_flight is snapshot.rows:

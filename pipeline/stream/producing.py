@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline.domain.errors import InfrastructureError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BATCH_BYTES = 900_000
 _REQUEST_BYTES = 4 << 20
 _ROWS_AT_A_TIME = 500
+# The last is what a producer says that was fenced in the middle of a transaction.
+_ERRORS = (KafkaError, IllegalOperation)
 _NO_HEADERS: list[tuple[str, bytes]] = []
 _Row = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
 # The broker answers CONCURRENT_TRANSACTIONS while the previous one still completes: ask again soon.
@@ -49,18 +51,23 @@ class Sent:
             for future, count in self.futures:
                 metadata = await future
                 last = max(last, metadata.offset + count - 1)
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error
         return last
 
 
+def taken_over() -> FencedError:
+    """Return the error for a partition that somebody else has had since."""
+    return FencedError(
+        "another worker has taken a partition of this one over while it was silent. Nothing is lost: start it "
+        "again, and if that happens often raise worker.session_timeout."
+    )
+
+
 def broker_error(error: BaseException) -> InfrastructureError:
     """Return what to tell an operator about an error of a Kafka client."""
-    if isinstance(error, ProducerFenced):
-        return FencedError(
-            "another worker has taken a partition of this one over while it was silent. Nothing is lost: start it "
-            "again, and if that happens often raise worker.session_timeout."
-        )
+    if isinstance(error, ProducerFenced | IllegalOperation):
+        return taken_over()
     return InfrastructureError(
         f"Kafka did not take what was written ({error!r}). Look at the brokers and the network, "
         "and start the worker again: nothing past the last checkpoint was committed."
@@ -102,7 +109,7 @@ class BatchProducer:
         """
         try:
             await self._producer.start()
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error
 
     async def stop(self) -> None:
@@ -148,7 +155,7 @@ class BatchProducer:
                     await asyncio.sleep(0)  # input waits meanwhile
             if count:
                 sent.append((await self._send_batch(batch, count, topic, partition), count))
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error
         return sent
 
@@ -162,19 +169,19 @@ class BatchProducer:
         """Begin a transaction."""
         try:
             await self._producer.begin_transaction()
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error
 
     async def add_offsets(self, offsets: dict[Any, int], group: str) -> None:
         """Make the input offsets part of the transaction."""
         try:
             await self._producer.send_offsets_to_transaction(offsets, group)
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error
 
     async def commit(self) -> None:
         """Commit the transaction."""
         try:
             await self._producer.commit_transaction()
-        except KafkaError as error:
+        except _ERRORS as error:
             raise broker_error(error) from error

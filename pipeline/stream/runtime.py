@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.partition import PartitionTask, Plan
-from pipeline.stream.producing import BatchProducer
+from pipeline.stream.producing import BatchProducer, taken_over
 from pipeline.stream.store import StoreLimits, StoreMemory, open_store
 from pipeline.stream.transport import skipped
 
@@ -107,6 +108,8 @@ class Runtime:
         self._output_producer: BatchProducer | None = None
         self._tasks: dict[int, PartitionTask] = {}
         self._quiet = asyncio.Lock()  # held by who processes a batch
+        self._changing = asyncio.Lock()  # held by who opens, starts or closes partitions
+        self.leaving: Callable[[], bool] = lambda: False
         self._stopping = False
         self._ticker: asyncio.Task[None] | None = None
 
@@ -115,6 +118,10 @@ class Runtime:
     async def on_assigned(self, actives: set[int], standbys: set[int]) -> None:
         """Open the stores of what is assigned, give the others back, and fence whoever was active before."""
         self._observer.recovering(True)
+        async with self._changing:  # Faust may still be on its way through `on_restored`
+            await self._take_over(actives, standbys)
+
+    async def _take_over(self, actives: set[int], standbys: set[int]) -> None:
         await self._close(set(self._stores) - actives - standbys)
         await self._demote(set(self._state_producers) - actives)
         for number in sorted((actives | standbys) - set(self._stores)):
@@ -130,7 +137,8 @@ class Runtime:
     async def on_restored(self, actives: set[int]) -> None:
         """Start the tasks of partitions whose state is complete."""
         try:
-            await self._start_tasks(actives)
+            async with self._changing:
+                await self._start_tasks(actives)
         except Exception as error:  # noqa: BLE001 - Faust would go on waiting for it
             self.fail(error)
             return
@@ -141,9 +149,10 @@ class Runtime:
             self._ticker = asyncio.create_task(self._guard(self._tick()), name="ticks")
 
     async def _start_tasks(self, actives: set[int]) -> None:
-        for number in sorted(actives - set(self._tasks)):
+        here = actives & set(self._state_producers)  # the others were given away while their state was restored
+        for number in sorted(here - set(self._tasks)):
             store = self._stores[number]
-            step = await asyncio.to_thread(self._make_step, number, store)
+            step = await asyncio.to_thread(self._make_step, number, store, len(here))
             task = self._tasks[number] = PartitionTask(
                 number,
                 self._plan,
@@ -152,8 +161,11 @@ class Runtime:
                 self._state_producers[number],
                 self._output_producer,
                 self._observer,
+                self.fail,
             )
             await task.start()
+        for task in self._tasks.values():
+            task.step.share(len(self._tasks))
 
     def changelog_offset(self, partition: int) -> int | None:
         """Return the changelog offset that the local rows include."""
@@ -163,7 +175,12 @@ class Runtime:
     def restore(self, tp: TP, records: Sequence[Any]) -> None:
         """Apply changelog records to the local rows."""
         store = self._stores.get(tp.partition)
-        if store is None or tp.partition in self._tasks:
+        if store is None:
+            return
+        task = self._tasks.get(tp.partition)
+        if task is not None:
+            if records[-1].offset > max(task.changelog_offset, store.changelog_offset or -1):
+                self.fail(taken_over())  # somebody else had the partition meanwhile: what this task knows is stale
             return
         store.write({record.key: record.value for record in records}, records[-1].offset)
         self._observer.restored(len(records))
@@ -205,9 +222,18 @@ class Runtime:
             async with asyncio.timeout(self.config.shutdown_timeout), self._quiet:
                 await asyncio.gather(*[task.finish() for task in self._tasks.values()])
         except TimeoutError:
-            log.warning("the last checkpoint took too long and was given up", seconds=self.config.shutdown_timeout)
+            seconds = self.config.shutdown_timeout
+            log.warning("the last checkpoint took too long and was given up", seconds=seconds)
             for task in self._tasks.values():
                 await task.abandon()
+            if not self.leaving():
+                # What was in that checkpoint is in no other: this process must not go on from there.
+                self.fail(
+                    InfrastructureError(
+                        f"a checkpoint before a rebalance was not made within {seconds:g} s. Look at the brokers, and "
+                        "start the worker again: it goes on from its last checkpoint, and nothing is lost."
+                    )
+                )
         except Exception as error:  # noqa: BLE001 - as in `handle`
             self.fail(error)
 
@@ -269,15 +295,19 @@ class Runtime:
     # -- partitions
 
     async def _demote(self, numbers: set[int]) -> None:
-        for number in numbers:
-            if self._tasks.pop(number, None) is not None:
-                self._observer.lost(self.config.input_topic, number)
-            await self._state_producers.pop(number).stop()
+        if not numbers:
+            return
+        async with self._quiet:  # neither a batch nor a tick is in the middle of using them
+            for number in numbers:
+                if self._tasks.pop(number, None) is not None:
+                    self._observer.lost(self.config.input_topic, number)
+                if number in self._stores:
+                    self._stores[number].in_flight = {}
+                await self._state_producers.pop(number).stop()
 
     async def _close(self, numbers: set[int]) -> None:
+        await self._demote(numbers & set(self._state_producers))
         for number in numbers:
-            if number in self._tasks:
-                await self._demote({number})
             self._stores.pop(number).close()
 
     def _open_store(self, number: int) -> PartitionStore:

@@ -47,6 +47,9 @@ class Step(Protocol):
     def snapshot(self) -> Rows:
         """Hand over changed rows and the offset they include."""
 
+    def share(self, sharers: int) -> None:
+        """Keep in memory what is this partition's part, where `sharers` partitions share it."""
+
     def shrink(self) -> None:
         """Let go of what need not be in memory."""
 
@@ -57,5 +60,5 @@ class Step(Protocol):
 class StepFactory(Protocol):
     """How a partition's step is made from its rows."""
 
-    def __call__(self, partition: int, store: RowStore) -> Step:
-        """Return the step of `partition`, restored from `store`."""
+    def __call__(self, partition: int, store: RowStore, sharers: int) -> Step:
+        """Return the step of `partition`, restored from `store`; `sharers` partitions share the memory."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +34,11 @@ log = structlog.get_logger("core_alerts.stream")
 
 # Beside the rows, in the same batch: the changelog offset that the rows include. No key of a table starts so.
 _CHANGELOG_OFFSET = b"\0changelog-offset"
+_WRITTEN_AT = b"\0written-at"  # and when that was, ms
+# A changelog forgets deletions after 7 days (topics.py): a store that is older could bring deleted rows back.
+_TOO_OLD = timedelta(days=6)
+# The interpreter is held while rows are written: this many at a time, some milliseconds.
+_ROWS_AT_A_TIME = 1000
 _OPEN_FILES = 128
 _BLOOM_BITS = 10
 _LOCK_WORDS = ("while lock file", "lock hold by")  # another process, this process
@@ -138,17 +145,26 @@ class PartitionStore:
             raise _error_of(self.path, str(error)) from None
 
     def write(self, rows: Rows, changelog_offset: int) -> None:
-        """Write `rows` and the changelog offset that includes them, all or nothing. May be called from a thread."""
-        batch = WriteBatch(raw_mode=True)
-        put, delete = batch.put, batch.delete
-        for key in sorted(rows):  # neighbours go to neighbouring places: inserting them costs half
-            value = rows[key]
-            if value is None:
-                delete(key)
-            else:
-                put(key, value)
-        put(_CHANGELOG_OFFSET, changelog_offset.to_bytes(8, "big"))
+        """Write `rows`, and in the end the changelog offset that includes them. May be called from a thread.
+
+        A crash in between leaves rows that are newer than the offset: they are read from the changelog again.
+        """
+        # Neighbours go to neighbouring places: inserting them costs half.
+        ordered = iter(sorted(rows))
         try:
+            while chunk := list(islice(ordered, _ROWS_AT_A_TIME)):
+                batch = WriteBatch(raw_mode=True)
+                for key in chunk:
+                    value = rows[key]
+                    if value is None:
+                        batch.delete(key)
+                    else:
+                        batch.put(key, value)
+                self._db.write(batch, self._write_options)
+                time.sleep(0)  # the interpreter, to whoever waits for it
+            batch = WriteBatch(raw_mode=True)
+            batch.put(_CHANGELOG_OFFSET, changelog_offset.to_bytes(8, "big"))
+            batch.put(_WRITTEN_AT, _now_ms().to_bytes(8, "big"))
             self._db.write(batch, self._write_options)
             if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
                 self._flushed_at = time.monotonic()
@@ -161,6 +177,12 @@ class PartitionStore:
         """Return the last changelog offset that the rows include; None for an empty store."""
         value = self.get(_CHANGELOG_OFFSET)
         return None if value is None else int.from_bytes(value, "big")
+
+    @property
+    def is_too_old(self) -> bool:
+        """Say whether the changelog may have forgotten deletions since this store was written to."""
+        value = self.get(_WRITTEN_AT)
+        return value is not None and _now_ms() - int.from_bytes(value, "big") > _TOO_OLD // timedelta(milliseconds=1)
 
     def _noted(self, error: InfrastructureError) -> InfrastructureError:
         """Return `error`; where it is damage, the next start will find a mark and wipe the store.
@@ -203,6 +225,8 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
         shutil.rmtree(path, ignore_errors=True)
         return PartitionStore(path, memory), str(error)
     damage = _damage_of(store)
+    if damage is None and store.is_too_old:
+        damage = f"it was last written to more than {_TOO_OLD.days} days ago"
     if damage is not None:
         store.wipe()
     return store, damage
@@ -216,6 +240,10 @@ def _damage_of(store: PartitionStore) -> str | None:
     except StateDamagedError as error:
         return str(error)
     return None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _mark_of(path: Path) -> Path:
@@ -236,5 +264,6 @@ _REMEDIES = {
     "permission denied": "Let the worker's user write there",
     "read-only": "Mount the file system for writing",
     "too many open files": "Raise the limit of open files (ulimit -n)",
+    "already closed": "The partition was given away meanwhile",
     "input/output error": "Replace the disk or move the data directory",
 }

@@ -205,7 +205,9 @@ class BatchConsumer(driver.Consumer):
                 for key, records in fetched.items():
                     tp = ensure_TP(key)
                     if not self.flow_active or generation != self.app.consumer_generation_id:
-                        break  # what was fetched belongs to an assignment that is over
+                        # What was fetched belongs to an assignment that is over, and the fetcher is past it.
+                        await self._seek_again()
+                        break
                     if active is None or tp in active or tp in self._buffered_partitions:
                         await self._hand_over(tp, records, generation, feed)
         except self.consumer_stopped_errors:
@@ -277,20 +279,28 @@ class BatchConsumer(driver.Consumer):
             self.log.info("seek while the flow is stopped: %r", error)
 
     async def perform_seek(self) -> None:
-        """Go on from where the state of each partition stands, and from the committed offset where there is none."""
+        """Go on from where the state of each partition stands, where there is none from the committed offset.
+
+        Where that is missing too, from the beginning.
+        """
         await super().perform_seek()
         feed = self.app.feed
         wanted = {tp: feed.next_offset(tp) for tp in self.assignment() if tp.topic in feed.input_topics}
-        known = {tp: offset for tp, offset in wanted.items() if offset is not None}
-        if not known:
+        if not wanted:
             return
-        ends = await self._thread.highwaters(*known)
-        for tp, offset in known.items():
-            if offset > (ends.get(tp) or 0):
+        ends = await self._thread.highwaters(*wanted)
+        begins = await self._thread.earliest_offsets(*wanted)
+        places = {}
+        for tp, offset in wanted.items():
+            if offset is not None and offset > (ends.get(tp) or 0):
                 feed.fail(recreated(tp, offset, ends.get(tp) or 0))
                 return
-        await self._thread.seek_wait(known)
-        self._read_offset.update(known)
+            # Said for each: a committed offset of 0, or none, is where aiokafka's own seek does nothing, and a fetcher
+            # that was somewhere already would stay there.
+            from_group = max(self._committed_offset[tp] or 0, begins.get(tp) or 0)
+            places[tp] = from_group if offset is None else offset
+        await self._thread.seek_wait(places)
+        self._read_offset.update(places)
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self.app.feed.input_topics:

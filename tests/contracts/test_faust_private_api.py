@@ -363,6 +363,7 @@ OWN = {
     "BatchConsumer": {"handed_over", "_note_positions", "_restore", "_hand_over", "_seek_again"},
     "BatchConsumerThread": {"fetch_state"},
     "BatchRecovery": {"restored_to"},
+    "PlainRecords": {"_wanted"},
 }
 
 
@@ -390,7 +391,7 @@ PACKAGES = {"faust", "mode", "aiokafka"}
         (
             driver.Consumer,
             "_read_offset _acked _acked_index _unacked_messages _buffered_partitions _active_partitions callback "
-            "flow_active suspend_flow consumer_stopped_errors",
+            "flow_active suspend_flow consumer_stopped_errors _committed_offset",
         ),
         (driver.AIOKafkaConsumerThread, "_consumer _assignor"),
         (
@@ -435,8 +436,57 @@ def test_a_fetched_record_has_the_fields_that_the_step_reads() -> None:
         assert hasattr(batch, name)
 
 
+def built(*records: tuple[bytes, str], compression: int = 0) -> bytes:
+    """Return a batch of records with a header of this name each."""
+    builder = aiokafka.record.default_records.DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 9999)
+    for number, (value, header) in enumerate(records):
+        builder.append(number, 1_700_000_000_000, b"key", value, [(header, b"text")])
+    return bytes(builder.build())
+
+
+@pytest.mark.parametrize("wanted_from", [0, 1, 2])
+def test_a_header_s_name_that_is_not_utf_8_stops_no_partition(wanted_from: int) -> None:
+    odd = built((b"one", "fine"), (b"two", "odd!"), (b"three", "fine")).replace(b"odd!", b"\xff\xfed!")
+    records = fetching.PlainRecords(
+        aiokafka.TopicPartition("alerts.raw", 0),
+        fetching.KeptRecords(odd),
+        None,
+        wanted_from,
+        None,
+        None,
+        False,
+        fetcher.READ_COMMITTED,
+    )
+    read = [(record.offset, record.value, list(record.headers)) for record in records._unpack_records()]
+    assert (
+        read
+        == [
+            (0, b"one", [("fine", b"text")]),
+            (1, b"two", [("\ufffd\ufffdd!", b"text")]),
+            (2, b"three", [("fine", b"text")]),
+        ][wanted_from:]
+    )
+    assert records.next_fetch_offset == 3
+
+
+@pytest.mark.parametrize("compression", [0, 1, 2, 3, 4])
+def test_the_reader_in_python_reads_every_compression_and_every_batch(compression: int) -> None:
+    data = built((b"one", "a")) + built((b"two", "b"), (b"three", "c"), compression=compression)
+    assert [record.value for record in fetching.read_leniently(data, 1)] == [b"two", b"three"]
+
+
+def test_a_batch_is_built_as_the_producer_builds_it() -> None:
+    batch = BatchBuilder(9999, 0)
+    assert batch._builder.append(0, 1_700_000_000_000, b"key", b"value", []) is not None
+    batch._relative_offset = 1
+    batch.close()
+    assert (batch.record_count(), batch.closed()) == (1, True)
+    assert BatchBuilder(10, 0)._builder.append(0, 1, b"key", b"v" * 5000, []) is not None  # the first always fits
+
+
 def test_what_is_replaced_in_aiokafka_s_modules_is_still_looked_up_there() -> None:
     assert "PartitionRecords(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert " MemoryRecords(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "READER_LIMIT" in inspect.getsource(conn.AIOKafkaConnection)
     assert hasattr(fetcher.Errors, "CorruptRecordException")
     assert hasattr(fetcher, "READ_COMMITTED")
