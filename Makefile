@@ -1,5 +1,5 @@
 # Everything starts here; all it needs is make and Python 3.11 or newer. `make` alone lists the targets.
-# ARGS goes to the command of test, demo and bench, as in `make test ARGS="tests/unit -x"`.
+# ARGS goes to the command of test, demo and the benches, as in `make test ARGS="tests/unit -x"`.
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -10,10 +10,10 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: faults help setup demo test lint bench lock clean
+.PHONY: faults help setup demo test lint bench bench-faults lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
 
 setup: $(STAMP) ## prepare .venv with everything, from the lock
 
@@ -59,6 +59,9 @@ lint: setup ## check style, types and the direction of imports
 
 bench: setup ## measure, and write tables and pictures to bench/results
 	$(BIN)/python -m bench $(ARGS)
+
+bench-faults: setup ## let every fault strike under load, and write what came of it to bench/results; half an hour
+	$(BIN)/python -m bench.faults $(ARGS)
 
 # No registry's address goes into a lock, whatever this machine is set up with. `make lock ARGS=--upgrade` moves versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -9,16 +9,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.report import RESULTS
+from bench.report import RESULTS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
 _HEAD = """# Figures
-What `make bench` measured. Every figure comes from a file in `bench/results`, which names the machine, the versions
-and the commit; ratios are taken within one run, because absolute times wander. What each bench does, and how the
-peers are kept fair, is in [bench/README.md](../bench/README.md). `python -m bench.figures` writes this page.
+What `make bench` and `make bench-faults` measured. Every figure comes from a file in `bench/results`, which names the
+machine, the versions and the commit; ratios are taken within one run, because absolute times wander. What each bench
+does, and how the peers are kept fair, is in [bench/README.md](../bench/README.md).
+`python -m bench.figures` writes this page.
 """
 
 
@@ -137,11 +138,35 @@ def _recovery(found: dict[str, Any]) -> list[str]:
     return [f"{found['open_alerts']:,} open alerts.", "", *_table(("what", "measured", "wanted"), rows)]
 
 
+def _faults(found: dict[str, Any]) -> list[str]:
+    keys = ("rounds", "records", "expected", "lost", "counted_twice", "differing", "repeated")
+    rows = [
+        (
+            one["title"],
+            one["guarantee"],
+            *(shown(one[key]) for key in keys),
+            "-" if one["ready_s"] is None else f"{one['ready_s']:.1f} s",
+            one["verdict"].replace("|", "¦"),
+            one["remark"],
+        )
+        for one in found["faults"]
+    ]
+    titles = ("fault", "guarantee", "rounds", "records", "outputs", "lost", "counted twice", "differing", "repeated")
+    return [
+        "Every fault strikes under load at random moments, and all outputs and rows are compared with those of",
+        "the pure pipeline over the same records. Nothing may be lost, counted twice or different; an output may",
+        "appear again, with the same id, under at_least_once only.",
+        "",
+        *_table((*titles, "ready again (worst)", "verdict", "remark"), rows),
+    ]
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
     ("throughput", "Throughput", _throughput),
     ("growth", "Growth", _growth),
     ("latency", "Latency", _latency),
     ("recovery", "Recovery and memory", _recovery),
+    ("faults", "Faults survived", _faults),
 )
 
 

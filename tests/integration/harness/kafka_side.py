@@ -37,6 +37,7 @@ class TopicReader:
         self, settings: Mapping[str, str], topic: str, start: Mapping[int, int], isolation: str = "read_committed"
     ) -> None:
         self.records: list[Read] = []
+        self.ends = dict(start)  # partition -> offset after the last record that was read
         self._topic = topic
         self._next = dict(start)
         reading = {"group.id": "reader", "enable.partition.eof": True, "isolation.level": isolation}
@@ -47,6 +48,7 @@ class TopicReader:
         """Return all records from the start to the end that every partition has now, open transactions included.
 
         So it waits for those: a transaction that its producer knows to be committed can be read a little later.
+        However much there is to read takes as long as it takes; only standing still for long is an error.
         """
         ends = {p: self._ends.get_watermark_offsets(TopicPartition(self._topic, p), TIMEOUT_S)[1] for p in self._next}
         behind = {p for p, end in ends.items() if self._next[p] < end}
@@ -57,8 +59,11 @@ class TopicReader:
             # Assigned anew: an end that was reported once is not reported again when only a marker follows.
             self._consumer.assign([TopicPartition(self._topic, p, self._next[p]) for p in behind])
             while behind and (messages := self._consumer.consume(_PAGE, 1.0)):
+                before = sum(self._next.values())
                 for message in messages:
                     self._take(message)
+                if sum(self._next.values()) > before:
+                    deadline = time.monotonic() + TIMEOUT_S
                 behind = {p for p in behind if self._next[p] < ends[p]}
         return self.records
 
@@ -68,7 +73,7 @@ class TopicReader:
             headers = tuple((name, value or b"") for name, value in message.headers() or ())
             place = (partition, message.offset(), message.timestamp()[1])
             self.records.append(Read(*place, message.key(), message.value(), headers))
-            self._next[partition] = message.offset() + 1
+            self._next[partition] = self.ends[partition] = message.offset() + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             self._next[partition] = max(self._next[partition], message.offset())
         elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:

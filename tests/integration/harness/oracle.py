@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.integration.harness.kafka_side import Read
 
 _BATCH = 500
+_EXAMPLES = 10
 _COUNT = 4  # the place of `count` in an alert's row
 
 
@@ -116,7 +117,12 @@ class Verdict:
         wrong: dict[str, object] = {name: getattr(self, name) for name in names if getattr(self, name)}
         if exactly_once and self.repeated:
             wrong["repeated"] = self.repeated
-        return wrong and {**wrong, "examples": self.examples[:10]}
+        return wrong and {**wrong, "examples": self.examples}
+
+    def note(self, example: str) -> None:
+        """Keep an example of what is wrong; a few are enough."""
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(example)
 
 
 def compare(records: int, wanted: Outcome, got: Outcome) -> Verdict:
@@ -132,7 +138,7 @@ def compare(records: int, wanted: Outcome, got: Outcome) -> Verdict:
 def _compare_outputs(verdict: Verdict, topic: str, wanted: Sequence[Told], got: Sequence[Told]) -> None:
     by_id = {one.id: one for one in wanted}
     if len(by_id) != len(wanted):
-        verdict.examples.append(f"{topic}: the oracle itself gives {len(wanted) - len(by_id)} ids twice")
+        verdict.note(f"{topic}: the oracle itself gives {len(wanted) - len(by_id)} ids twice")
         verdict.unexpected += len(wanted) - len(by_id)
     seen: dict[str, None] = {}
     for one in got:
@@ -142,13 +148,14 @@ def _compare_outputs(verdict: Verdict, topic: str, wanted: Sequence[Told], got: 
         should = by_id.get(one.id)
         if should is None:
             verdict.unexpected += 1
-            verdict.examples.append(f"{topic}: unexpected {one}")
+            verdict.note(f"{topic}: unexpected {one}")
         elif should != one:
             verdict.differing += 1
-            verdict.examples.append(f"{topic}: wanted {should}\n  got {one}")
+            verdict.note(f"{topic}: wanted {should}\n  got {one}")
     lost = [one for one in wanted if one.id not in seen]
     verdict.lost += len(lost)
-    verdict.examples += [f"{topic}: lost {one}" for one in lost[:5]]
+    for one in lost[:5]:
+        verdict.note(f"{topic}: lost {one}")
     for partition in range(PARTITIONS):
         order = [one.id for one in wanted if one.partition == partition and one.id in seen]
         if order != [one for one in seen if one in by_id and by_id[one].partition == partition]:
@@ -165,7 +172,7 @@ def _compare_rows(verdict: Verdict, partition: int, wanted: Mapping[bytes, bytes
         shown: list[Any] = [
             None if row is None else msgspec.msgpack.decode(row) if key[:1] in b"ap" else row for row in (should, is_)
         ]
-        verdict.examples.append(f"row {partition} {key!r}: wanted {shown[0]!r}, got {shown[1]!r}")
+        verdict.note(f"row {partition} {key!r}: wanted {shown[0]!r}, got {shown[1]!r}")
         if key[:1] == keys.ALERT and None not in (should, is_) and shown[1][_COUNT] > shown[0][_COUNT]:
             verdict.counted_twice += 1
 

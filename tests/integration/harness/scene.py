@@ -70,6 +70,8 @@ class Scene:
         self.folder = folder
         self.workers: list[WorkerProcess] = []
         self.recovered_after: list[float] = []  # seconds from each fault until somebody was ready again
+        self.stopped_after: list[float] = []  # seconds from each SIGTERM until the worker had ended
+        self.caught_up_after: float | None = None  # seconds from the end of an outage until its backlog was done
         self.restarts = 0  # workers that ended by themselves and were started again
         self.damaged = 0  # files changed behind a worker's back
         self.noticed = 0  # stores found damaged
@@ -168,10 +170,9 @@ class Scene:
             if all(worker.exit_code is not None for worker in self.workers):
                 raise RuntimeError(f"no worker is left\n{self.workers[-1].tail()}")
             committed = self.committed()
-            ends = dict(self.begin[RAW_TOPIC])
             # Read after the question: whatever a committed record caused is readable by then.
-            for record in self.read(RAW_TOPIC):
-                ends[record.partition] = record.offset + 1
+            self.read(RAW_TOPIC)
+            ends = self.readers[RAW_TOPIC].ends
             behind.clear()
             behind.update({p: (committed.get(p, -1), end) for p, end in ends.items() if committed.get(p, -1) < end})
             return not behind

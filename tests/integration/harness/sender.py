@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.integration.harness.traffic import Sent
 
 _FLUSH_S = 120.0
+_POLL_EACH = 1_000  # what has arrived is kept by the producer until it is asked for
 
 
 class Sender:
@@ -45,6 +46,8 @@ class Sender:
                 break
             self._hand_over(record)
             self.sent += 1
+            if self.sent % _POLL_EACH == 0:
+                self._producer.poll(0)
             if per_second is not None:
                 early = (self.sent - before) / per_second - (time.monotonic() - started)
                 if early > 0.01:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.dev.broker import start
-from tests.integration.harness.faults import any_moment, load, ready_worker, seeded
+from tests.integration.harness.faults import any_moment, load, ready_worker, seeded, verdict_under_load
 from tests.integration.harness.worker_process import wait_for
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ DAMAGED = "the local state was damaged and has been wiped; it is being restored 
 def delete_state(scene: Scene, seed: int, rounds: int) -> Verdict:
     """kill -9 the worker and delete all that it had on disk."""
     rng = seeded(seed)
-    load(scene, seed, seconds=rounds * 4.0)
+    load(scene, seed)
     worker = ready_worker(scene)
     for _ in range(rounds):
         any_moment(rng)
         worker.kill()
         shutil.rmtree(worker.data_dir)
         worker = scene.restart(worker)
-    return scene.verdict()
+    return verdict_under_load(scene, rng)
 
 
 def flip_a_byte(scene: Scene, seed: int, pattern: str, rounds: int) -> Verdict:
     """kill -9 the worker and change one byte in one file of each partition's store."""
     rng = seeded(seed)
-    load(scene, seed, seconds=rounds * 5.0)
+    load(scene, seed)
     ready_worker(scene)
     for _ in range(rounds):
         any_moment(rng)
@@ -56,7 +56,7 @@ def flip_a_byte(scene: Scene, seed: int, pattern: str, rounds: int) -> Verdict:
                 scene.damaged += 1
         restart_supervised(scene)
     # Damage that no row is read from, such as in a filter, shows when a look-up meets it: the worker then stops.
-    verdict = scene.verdict(supervise=lambda: supervise(scene))
+    verdict = verdict_under_load(scene, rng, lambda: supervise(scene))
     scene.noticed = sum(len(worker.events(DAMAGED)) for worker in scene.workers)
     return verdict
 
@@ -84,7 +84,7 @@ def flip(path: Path, rng: random.Random) -> None:
 def kill_broker(scene: Scene, broker: Broker, seed: int, rounds: int) -> Verdict:
     """kill -9 the broker, start it again on what it left, and start workers that gave up meanwhile."""
     rng = seeded(seed)
-    load(scene, seed, seconds=rounds * 12.0)
+    load(scene, seed)
     ready_worker(scene)
     for _ in range(rounds):
         any_moment(rng, 0.5, 2.5)
@@ -94,7 +94,7 @@ def kill_broker(scene: Scene, broker: Broker, seed: int, rounds: int) -> Verdict
         broker = start(broker.data_dir)
         scene.wait_progress(before, lambda: supervise(scene))
         scene.recovered_after.append(time.monotonic() - fallen_at)
-    return scene.verdict(supervise=lambda: supervise(scene))
+    return verdict_under_load(scene, rng, lambda: supervise(scene))
 
 
 def supervise(scene: Scene) -> None:

@@ -67,14 +67,14 @@ EVERYTHING = Mix()
 PLAIN = Mix(severity=0, identified=0, late=0, ending=0, bad=0, misplaced=0)
 
 
-def traffic(seed: int, count: int, start_ms: int, step_ms: int, mix: Mix = EVERYTHING) -> Iterator[Sent]:
-    """Yield `count` records, the same for the same arguments."""
+def traffic(seed: int, count: int, start_ms: int, step_ms: float, mix: Mix = EVERYTHING) -> Iterator[Sent]:
+    """Yield `count` records, the same for the same arguments; `step_ms` need not be whole, their times are."""
     rng = random.Random(seed)  # noqa: S311 - load, not a secret
     tenants = balanced_tenants(mix.tenants, PARTITIONS)
     loud = [rng.choice(SEVERITIES) for _ in range(mix.series)]
     copies: list[Sent] = []
     for n in range(count):
-        now = start_ms + n * step_ms
+        now = start_ms + int(n * step_ms)
         at = now - rng.randrange(20_000) if rng.random() < mix.late else now
         if rng.random() < mix.bad:
             yield Sent(rng.randrange(PARTITIONS), b"any", rng.choice(BAD), at, [("sender", b"bad")])

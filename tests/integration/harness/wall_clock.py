@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tests.integration.harness.kafka_side import Read
     from tests.integration.harness.oracle import Told, Verdict
     from tests.integration.harness.scene import Scene
+    from tests.integration.harness.traffic import Mix
 
 SHORT_PERIODS = {
     "CORE_ALERTS_INGEST__CLOCK": "wall",
@@ -36,6 +38,7 @@ LONG_PERIODS = {"CORE_ALERTS_INGEST__CLOCK": "wall", "CORE_ALERTS_INGEST__RESOLV
 _IN_PLACE = replace(EVERYTHING, misplaced=0)
 _ENDS = ("resolved", "expired")
 _HOUR_MS = 3600 * 1000
+_SLOWEST = 2_000  # alerts a second that a worker with a backlog does at the very least
 
 
 def kill_by_the_wall_clock(scene: Scene, seed: int, rounds: int) -> dict[str, object]:
@@ -117,21 +120,31 @@ def hour_of_outage(scene: Scene, seed: int, records: int) -> Verdict:
     only then does the wall clock go on from there.
     """
     back_at = now_ms()
-    before = traffic(seed, 5_000, back_at - _HOUR_MS - 5_000 * STEP_MS, STEP_MS, _IN_PLACE)
+    mix = spread_over_an_hour(records)
+    before = traffic(seed, 5_000, back_at - _HOUR_MS - 5_000 * STEP_MS, STEP_MS, mix)
     scene.sender.send(before)
     worker = ready_worker(scene, CORE_ALERTS_INGEST__CLOCK="event")
     scene.drain()
     worker.terminate()
-    scene.sender.send(traffic(seed + 1, records, back_at - _HOUR_MS, _HOUR_MS // records, _IN_PLACE))
+    scene.sender.send(traffic(seed + 1, records, back_at - _HOUR_MS, _HOUR_MS / records, mix))
     scene.sender.send(one_more_each(back_at))
-    ready_worker(scene)
-    scene.drain(seconds=300)
+    scene.read(RAW_TOPIC)  # now, not while the worker is timed
+    back = ready_worker(scene)
+    scene.recovered_after.append(time.monotonic() - back.started_at)
+    scene.drain(seconds=300 + records / _SLOWEST)
+    scene.caught_up_after = time.monotonic() - back.started_at
     scene.stop_workers()
     raw = scene.read(RAW_TOPIC)
     wanted = expected(raw, periods(scene.loaded))
     told = {topic: found(scene.read(topic)) for topic in (ENRICHED_TOPIC, DEAD_TOPIC)}
     told[ENRICHED_TOPIC] = without_later(told[ENRICHED_TOPIC], raw)
     return compare(len(raw), Outcome(wanted.told, {}), Outcome(told, {}))
+
+
+def spread_over_an_hour(records: int) -> Mix:
+    """Return a mix in which alerts fall silent for minutes, however many records the hour has."""
+    share = max(1, records // 100_000)
+    return replace(_IN_PLACE, series=EVERYTHING.series * share, alive=EVERYTHING.alive * share)
 
 
 def one_more_each(at: int) -> Iterator[Sent]:
