@@ -99,10 +99,10 @@ def save(
         ("storm, exactly_once", exactly["alerts_per_second"], exactly["alerts_per_second"] / storm),
         ("storm, two workers", two["alerts_per_second"], None if others is None else two["alerts_per_second"] / others),
         ("Alertmanager over HTTP", others, None),
-        ("first sights", first["alerts_per_second"], None),
+        ("first sights", first["alerts_per_second"], first["alerts_per_second"] / base),
     ]
     report.print_table(
-        "Throughput (ratios: to stock Faust; exactly_once to at_least_once; two workers to Alertmanager)",
+        "Throughput (ratios: storm and first sights to stock Faust; exactly_once to at_least_once; two to Alertmanager)",
         ("what", "alerts/s", "ratio"),
         rows,
     )
@@ -117,6 +117,7 @@ def save(
             "first_sights": first,
             "ratios": {
                 "storm_to_stock_faust": storm / base,
+                "first_sights_to_stock_faust": first["alerts_per_second"] / base,
                 "exactly_once_to_at_least_once": exactly["alerts_per_second"] / storm,
                 "two_workers_to_alertmanager": None if others is None else two["alerts_per_second"] / others,
             },

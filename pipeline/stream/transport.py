@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # How long a round waits for records; positions are noted between rounds.
 _WAIT_SECONDS = 0.25
+# Where records come one by one, a fetch, an event and a write for each would keep worker and brokers busy with
+# little else. After a fetch that brought few records the next one waits a moment, and brings more.
+_FEW = 500
+_PAUSE_SECONDS = 0.004
 
 
 class Feed(Protocol):
@@ -210,6 +214,8 @@ class BatchConsumer(driver.Consumer):
                         break
                     if active is None or tp in active or tp in self._buffered_partitions:
                         await self._hand_over(tp, records, generation, feed)
+                if sum(map(len, fetched.values())) < _FEW:
+                    await self.sleep(_PAUSE_SECONDS)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
