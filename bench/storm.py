@@ -102,7 +102,7 @@ def save(
         ("first sights", first["alerts_per_second"], first["alerts_per_second"] / base),
     ]
     report.print_table(
-        "Throughput (ratios: storm and first sights to stock Faust; exactly_once to at_least_once; two to Alertmanager)",
+        "Throughput (ratios: storm, first sights to stock Faust; exactly_once to at_least_once; two to Alertmanager)",
         ("what", "alerts/s", "ratio"),
         rows,
     )

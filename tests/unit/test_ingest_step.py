@@ -816,3 +816,76 @@ def test_a_traceparent_makes_no_repeat_of_another_kind() -> None:
 def test_a_store_without_progress_is_a_new_partition() -> None:
     step = make_step(DictStore({keys.alert("acme", "f0"): b"not even a row"}))
     assert step.next_offset == 0
+
+
+# -- bounds
+
+
+def test_a_record_that_is_nested_too_deep_is_a_dead_letter_whoever_is_in_its_batch() -> None:
+    deep = b'{"tenant_id":"acme","name":"Deep","x":' + b"[" * 990 + b"]" * 990 + b"}"
+    for neighbour in (alert_json(), alert_json(name="ü"), b"no alert"):
+        step = make_step()
+        process(step, Record(0, T0, neighbour), Record(1, T0, deep))
+        dead = [header(letter, "origin") for letter in step.take_emitted().dead]
+        assert dead[-1] == "alerts.raw/0/1"
+        assert step.take_tally().rejected[Rejection.NESTED_TOO_DEEP] == 1
+
+
+def test_a_record_larger_than_a_batch_leaves_a_letter_that_says_how_large_it_was() -> None:
+    step = make_step()
+    process(step, Record(0, T0, b"x" * 900_000, (("h", b"y" * 10),), b"key"))
+    [letter] = step.take_emitted().dead
+    assert len(letter.value or b"") == 700_000
+    assert (header(letter, "truncated"), header(letter, "reason")) == (str(900_000 + 3 + 11), "record_too_large")
+    assert (letter.key, header(letter, "h")) == (b"key", None)
+
+
+def test_one_traceparent_of_a_sensible_length_is_passed_on() -> None:
+    step = make_step()
+    traces = (("traceparent", b"first"), ("traceparent", b"second"))
+    process(
+        step, Record(0, T0, alert_json(), traces), Record(1, T0, alert_json(name="B"), (("traceparent", b"t" * 129),))
+    )
+    one, other = step.take_emitted().enriched
+    assert [text for name, text in one.headers if name == "traceparent"] == [b"first"]
+    assert header(other, "traceparent") is None
+
+
+def test_an_alert_that_changes_again_and_again_arms_no_timer_for_each_of_its_ends() -> None:
+    step = make_step()
+    for number in range(1000):
+        ends = f"2099-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}Z"
+        process(step, firing(number, T0 + number, severity=("info", "error")[number % 2], ends_at=ends))
+    assert len(step._timers) == 1
+
+
+def test_an_end_far_away_is_looked_at_once_a_day_and_comes() -> None:
+    step = make_step()
+    process(step, firing(0, T0, ends_at="2023-11-17T22:13:20Z"))  # three days later
+    step.take_emitted()
+    assert step.next_timer_ms == T0 + 24 * HOUR
+    step.advance(T0 + 71 * HOUR)
+    assert changes(step) == []
+    step.advance(T0 + 72 * HOUR)
+    assert changes(step) == [("expired", 1)]
+
+
+@pytest.mark.parametrize("origin", [b"alerts.raw/7/3", b"other.topic/1/3"])
+def test_a_header_that_names_no_place_of_ours_is_somebody_else_s(origin: bytes) -> None:
+    step = make_step(partitions=2)
+    for offset in range(2):
+        process(step, Record(offset, T0 + offset, alert_json(ON_0), (("forwarded-from", origin),)))
+    assert step.take_tally().unchanged == {}
+    assert not [key for key in step.snapshot() if key[:1] == b"f"]
+
+
+def test_partitions_of_one_worker_share_what_fits_into_its_memory() -> None:
+    driver = Driver(capacity=8)
+    driver.take([firing(number, T0 + number, name=f"A{number}") for number in range(8)])
+    driver.step.share(4)
+    driver.checkpoint()
+    assert len(driver.step.alerts) <= 2
+    driver.step.share(1)
+    driver.take([firing(8 + number, T0 + 8 + number, name=f"A{number}") for number in range(8)])
+    driver.checkpoint()
+    assert len(driver.step.alerts) == 8

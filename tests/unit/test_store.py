@@ -84,3 +84,21 @@ def test_a_second_opener_is_told_to_take_a_folder_of_its_own(tmp_path: Path, mem
     with pytest.raises(InfrastructureError, match="CORE_ALERTS_DATA_DIR"):
         PartitionStore(tmp_path / "s", memory)
     store.close()
+
+
+def test_a_store_older_than_what_a_changelog_remembers_of_deletions_is_not_used(
+    tmp_path: Path, memory: StoreMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = 24 * 3600 * 1000
+    monkeypatch.setattr("pipeline.stream.store._now_ms", lambda: 100 * day)
+    store = PartitionStore(tmp_path / "s", memory)
+    store.write(ROWS, 7)
+    store.close()
+    monkeypatch.setattr("pipeline.stream.store._now_ms", lambda: 106 * day)
+    young, reason = open_store(tmp_path / "s", memory)
+    assert (reason, young.changelog_offset) == (None, 7)
+    young.close()
+    monkeypatch.setattr("pipeline.stream.store._now_ms", lambda: 106 * day + 1)
+    old, reason = open_store(tmp_path / "s", memory)
+    assert (reason, old.changelog_offset) == ("it was last written to more than 6 days ago", None)
+    old.close()
