@@ -69,13 +69,12 @@ class AlertTable:
     def load(self) -> None:
         """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once."""
         alerts, capacity = self._alerts, self.capacity
-        texts: list[tuple[Alert, bool, bytes]] = []
         for key, row in self._store.scan(keys.ALERT + b"\0"):
-            alert, body = self._read(key, row)
+            alert, labels, own = self._read(key, row)
             self._counters.number = max(self._counters.number, alert.number)
             if len(alerts) < capacity:
                 alerts[key] = alert
-                texts.append((alert, body.own, body.labels))
+                self.remember(memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels), alert)
             else:
                 self._complete = False
                 self.open_count += alert.open
@@ -84,14 +83,11 @@ class AlertTable:
         for alert in alerts.values():
             self.open_count += alert.open
             self._arm(alert)
-        for alert, own, labels in texts:
-            if alert.open:
-                self.remember(memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels), alert)
 
     def _found_while_loading(self, key: bytes) -> Alert | None:
         alert = self._alerts.get(key)
         if alert is None and not self._complete and (row := self._store.get(key)) is not None:
-            alert, _ = self._read(key, row)
+            alert, _, _ = self._read(key, row)
             self._alerts[key] = alert
             self.open_count -= alert.open  # it is counted with the others, as its counters say
         return alert
@@ -108,7 +104,7 @@ class AlertTable:
         row = None if key in self._dropped else self._store.get(key)
         if row is None:
             return None
-        alert, _ = self._read(key, row)
+        alert, _, _ = self._read(key, row)
         self._alerts[key] = alert
         self._arm(alert)  # some second in the wheel still holds its key, but which one went with the object
         return alert
@@ -224,8 +220,8 @@ class AlertTable:
             self._names.clear()
         return self._names.setdefault(text, text)
 
-    def _read(self, key: bytes, row: bytes) -> tuple[Alert, Body]:
-        """Return the alert at `key`, as its row says, and what its sender said."""
+    def _read(self, key: bytes, row: bytes) -> tuple[Alert, bytes, bool]:
+        """Return the alert at `key`, as its row says, its labels as they were sent, and whose its fingerprint is."""
         whole = _decoded(key, row)
         _, number, name, severity, is_open, count, *_ = whole
         starts_at, last_seen, last_event, ends_at, value, told_at, told = whole[6:_SAID]
@@ -248,7 +244,7 @@ class AlertTable:
             key=key,
             number=self._numbers.setdefault(number, number),
         )
-        return alert, Body(*whole[_SAID:])
+        return alert, whole[_SAID], whole[-1]
 
 
 def _row(alert: Alert, body: Body) -> bytes:
