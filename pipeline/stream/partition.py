@@ -111,6 +111,7 @@ class PartitionTask:
         """Let leave what a sealed tick caused while the step was restored."""
         async with self._turn:
             await self._let_leave()
+        self.step.report()  # what was restored shows, before anything new comes
 
     async def take(self, records: Sequence[Any]) -> None:
         """Process `records`, and make a checkpoint if it is time."""
