@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agents.ingest import IngestStep
 from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.partition import PartitionTask, Plan
 from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory
-from tests.step_driver import T0, Driver, firing
+from tests.step_driver import T0, Driver, firing, make_step, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,25 @@ def test_a_checkpoint_that_fails_is_known_at_once_though_nobody_asks_for_it(tmp_
         return failures
 
     assert asyncio.run(run()) == [REFUSED]
+
+
+def test_what_was_restored_is_reported_before_anything_new_comes(tmp_path: Path) -> None:
+    reported: list[int] = []
+    store = PartitionStore(tmp_path / "s", StoreMemory(StoreLimits()))
+    before = make_step()
+    process(before, firing(0, T0))
+    store.write(before.snapshot(), 1)
+    step = IngestStep(
+        store,
+        topic="alerts.raw",
+        partition=0,
+        partitions=1,
+        on_report=lambda step, _: reported.append(step.alerts.open_count),
+    )
+    nothing: Any = None
+    asyncio.run(PartitionTask(0, PLAN, step, store, nothing, None, nothing, lambda _: None).start())
+    assert reported == [1]
+    store.close()
 
 
 @pytest.mark.parametrize(("busy", "due"), [(True, False), (False, True)])
