@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.dev.broker import Broker
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
     stop(folder)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_broker_that_is_killed_and_comes_back_has_lost_nothing(
     own_broker: Broker, tmp_path: Path, guarantee: Guarantee
@@ -43,6 +44,7 @@ def test_a_worker_whose_local_state_was_deleted_restores_it(
         assert verdict.faults(exactly_once=scene.exactly_once) == {}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("pattern", state_faults.FILES)
 def test_a_byte_flipped_in_the_local_state_is_noticed_or_harmless(broker: Broker, tmp_path: Path, pattern: str) -> None:
     with Scene(broker.bootstrap, tmp_path, "at_least_once") as scene:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.dev.broker import Broker
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults]
+pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
@@ -42,6 +42,7 @@ def test_workers_that_come_and_go_under_load_hand_over_without_loss(
         assert verdict.faults(exactly_once=scene.exactly_once) == {}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_worker_that_comes_back_after_it_was_expelled_does_no_harm(
     broker: Broker, tmp_path: Path, guarantee: Guarantee
