@@ -235,16 +235,13 @@ class IngestStep:
                     self._rearm(alert)
                     ring_at = timers.next_ms
             else:
-                self._take(record, arrivals, index, at)
+                self._take(record, sent, arrivals, index, at)
                 ring_at = timers.next_ms
             progress.offset = record.offset + 1
         return len(batch)
 
-    def _take(self, record: Record, arrivals: Arrivals, index: int, at: int) -> None:
-        """Process a record that is not a plain repeat."""
-        sent = arrivals.sent[index]
-        if isinstance(sent, RejectedRecordError):
-            return
+    def _take(self, record: Record, sent: raw.RawAlert, arrivals: Arrivals, index: int, at: int) -> None:
+        """Process a record that is not a plain repeat: what it says, and its place in its batch."""
         tenant = sent.tenant_id
         try:
             raw.check(sent, tenant_is_known=tenant in self._partitions)

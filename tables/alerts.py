@@ -19,7 +19,7 @@ from pipeline.domain.timers import second_of
 from pipeline.schemas.identity import memo_of
 from tables import keys
 from tables.counters import CounterRows
-from tables.unreadable import unreadable
+from tables.unreadable import decoded, unreadable
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -146,7 +146,7 @@ class AlertTable:
         row = self._store.get(key)
         if row is None:
             raise unreadable(key, "it is not in the store")
-        return Body(*_decoded(key, row)[_SAID:])
+        return Body(*decoded(key, row, _decode_row, _VERSION)[_SAID:])
 
     def drop(self, key: bytes, alert: Alert) -> None:
         """Forget an alert and what its sender said."""
@@ -222,7 +222,7 @@ class AlertTable:
 
     def _read(self, key: bytes, row: bytes) -> tuple[Alert, bytes, bool]:
         """Return the alert at `key`, as its row says, its labels as they were sent, and whose its fingerprint is."""
-        whole = _decoded(key, row)
+        whole = decoded(key, row, _decode_row, _VERSION)
         _, number, name, severity, is_open, count, *_ = whole
         starts_at, last_seen, last_event, ends_at, value, told_at, told = whole[6:_SAID]
         _, tenant, fingerprint = key.split(b"\0", 2)
@@ -271,13 +271,3 @@ def _row(alert: Alert, body: Body) -> bytes:
             body.own,
         )
     )
-
-
-def _decoded(key: bytes, row: bytes) -> _Row:
-    try:
-        whole: _Row = _decode_row(row)
-    except msgspec.MsgspecError as error:
-        raise unreadable(key, str(error)) from None
-    if whole[0] != _VERSION:
-        raise unreadable(key, f"its version is {whole[0]}")
-    return whole

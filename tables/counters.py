@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tables import keys
-from tables.unreadable import unreadable
+from tables.unreadable import decoded
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -102,7 +102,7 @@ class CounterRows:
     def load(self, find: Callable[[bytes], Alert | None]) -> None:
         """Let alerts take over what the rows say of them, where it is newer than their own row."""
         for key in sorted((key for key, _ in self._store.scan(keys.COUNTERS + b"\0")), key=keys.number_of):
-            number, entries = _read(key, self._store.get(key))
+            _, number, entries = decoded(key, self._store.get(key) or b"", _decode, VERSION)
             alerts = []
             for entry in entries:
                 alert = find(entry[0])
@@ -133,13 +133,3 @@ def _entry(alert: Alert) -> Entry:
         alert.told_at,
         alert.told_count,
     )
-
-
-def _read(key: bytes, row: bytes | None) -> tuple[int, list[Entry]]:
-    try:
-        version, number, entries = _decode(row or b"")
-    except msgspec.MsgspecError as error:
-        raise unreadable(key, str(error)) from None
-    if version != VERSION:
-        raise unreadable(key, f"its version is {version}")
-    return number, entries

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.errors import ConfigurationError, InfrastructureError
+from pipeline.domain.errors import ConfigurationError
 from tables import keys
+from tables.unreadable import decoded
 
 _VERSION = 1
-_REFUSED = "the state holds a progress that this release cannot read"
-_REMEDY = "Another release wrote it: upgrade this worker, or give it a new group (CORE_ALERTS_GROUP)."
 
 
 class Progress(msgspec.Struct, array_like=True):
@@ -29,6 +28,9 @@ class Progress(msgspec.Struct, array_like=True):
         return keys.PROGRESS, msgspec.msgpack.encode((_VERSION, self))
 
 
+_decode = msgspec.msgpack.Decoder(tuple[int, Progress]).decode
+
+
 def read_progress(value: bytes, place: Progress) -> Progress:
     """Return the progress stored in `value`, which must be that of `place`.
 
@@ -36,12 +38,7 @@ def read_progress(value: bytes, place: Progress) -> Progress:
         InfrastructureError: for a row of another release.
         ConfigurationError: for the state of another topic, partition or number of partitions.
     """
-    try:
-        version, progress = msgspec.msgpack.decode(value, type=tuple[int, Progress])
-    except msgspec.MsgspecError as error:
-        raise InfrastructureError(f"{_REFUSED} ({error}). {_REMEDY}") from None
-    if version != _VERSION:
-        raise InfrastructureError(f"{_REFUSED} (its version is {version}). {_REMEDY}")
+    _, progress = decoded(keys.PROGRESS, value, _decode, _VERSION)
     was, wanted = (f"{one.topic}, partition {one.partition} of {one.partitions}" for one in (progress, place))
     if was != wanted:
         raise ConfigurationError(

@@ -1,8 +1,32 @@
-"""The error for rows that are whole, as their checksums say, and not of this release."""
+"""Rows that are whole, as their checksums say, and not of this release: how they are noticed, and the error."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
 from pipeline.domain.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Row = TypeVar("Row", bound="tuple[object, ...]")
+
+
+def decoded(key: bytes, row: bytes, decode: Callable[[bytes], Row], version: int) -> Row:
+    """Return the row at `key`, a tuple that begins with its version.
+
+    Raises:
+        InfrastructureError: for a row of another release.
+    """
+    try:
+        fields = decode(row)
+    except msgspec.MsgspecError as error:
+        raise unreadable(key, str(error)) from None
+    if fields[0] != version:
+        raise unreadable(key, f"its version is {fields[0]}")
+    return fields
 
 
 def unreadable(key: bytes, why: str) -> InfrastructureError:

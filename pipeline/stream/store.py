@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("core_alerts.stream")
 
-# Beside the rows, in the same batch: the changelog offset that the rows include. No key of a table starts so.
+# Written last: the changelog offset that the rows include. No key of a table starts so.
 _CHANGELOG_OFFSET = b"\0changelog-offset"
 _WRITTEN_AT = b"\0written-at"  # and when that was, ms
 # A changelog forgets deletions after 7 days (topics.py): a store that is older could bring deleted rows back.
@@ -81,7 +81,7 @@ class StoreMemory:
 
 
 class PartitionStore:
-    """One partition's rows and the changelog offset they include, always changed together.
+    """One partition's rows, and the changelog offset up to which they are known to be whole.
 
     RocksDB's own log is off: the changelog is one already. After a crash the store is a little older than it was,
     whole and with the offset it is at, and catches up from there.
