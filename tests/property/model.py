@@ -157,7 +157,7 @@ class Model:
         life = self.lives.get(key)
         starts_at, ends_at = to_ms(sent.starts_at), to_ms(sent.ends_at)
         if sent.id is not None:
-            said = (sent.tenant_id, sent.source, sent.id, is_firing, severity, starts_at)
+            said = (sent.tenant_id, fingerprint, sent.source, sent.id, is_firing, severity, starts_at)
             first = self.deliveries.get(said)
             if first is not None and at - first <= self.periods.delivery:
                 if life and life.open and is_firing and at > life.last_event:
