@@ -14,6 +14,7 @@ import uvloop
 
 from pipeline import app as composition
 from pipeline.app import create_app
+from pipeline.data_folder import held
 from pipeline.domain.errors import CoreAlertsError
 from pipeline.health_server import HealthServer
 from pipeline.topic_admin import check_partitions
@@ -37,10 +38,9 @@ def run_worker(settings: Settings) -> int:
         settings.partitions,
         topics=[ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ, changelog_topic(composition.changelog_topic(settings))],
     )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     gc.set_threshold(*_GC_THRESHOLD)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with held(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
 
 
