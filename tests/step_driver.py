@@ -33,6 +33,7 @@ class Record:
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
     key: bytes | None = None
+    timestamp_type: int = 0
 
 
 def alert_json(tenant_id: str = "acme", name: str = "HighCPU", **fields: Any) -> bytes:

@@ -90,8 +90,26 @@ class PlainRecords(fetcher.PartitionRecords):
                 yield record
 
 
+class Fetched(list[Any]):
+    """Records of one partition, and the offset that they were fetched from: nothing lies between the two."""
+
+    begin: int = 0
+
+
+class PlainResult(fetcher.FetchResult):
+    """What one fetch brought for one partition."""
+
+    def getall(self, max_records: int | None = None) -> Fetched:
+        """Return its records, and where they begin."""
+        begin = self._partition_records.next_fetch_offset if self.has_more() else 0
+        fetched = Fetched(super().getall(max_records))
+        fetched.begin = begin
+        return fetched
+
+
 def fetch_plain_records() -> None:
     """Let every consumer of this process fetch plain records."""
     fetcher.PartitionRecords = PlainRecords
+    fetcher.FetchResult = PlainResult
     fetcher.MemoryRecords = KeptRecords
     conn.READER_LIMIT = _READ_AHEAD

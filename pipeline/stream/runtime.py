@@ -107,6 +107,7 @@ class Runtime:
         self._state_producers: dict[int, BatchProducer] = {}
         self._output_producer: BatchProducer | None = None
         self._tasks: dict[int, PartitionTask] = {}
+        self._begins: dict[int, int] = {}  # where each input was last sought
         self._quiet = asyncio.Lock()  # held by who processes a batch
         self._changing = asyncio.Lock()  # held by who opens, starts or closes partitions
         self.leaving: Callable[[], bool] = lambda: False
@@ -190,6 +191,10 @@ class Runtime:
         task = self._tasks.get(tp.partition)
         return task.step.next_offset or None if task is not None else None
 
+    def begins_at(self, tp: TP, offset: int) -> None:
+        """Take note of where an input is read from: its state says so, or where that knows nothing, the group."""
+        self._begins[tp.partition] = offset
+
     def committable(self, tp: TP) -> int | None:
         """Return what may be committed; nothing in exactly_once, where transactions carry the offsets."""
         task = self._tasks.get(tp.partition)
@@ -197,16 +202,17 @@ class Runtime:
 
     async def handle(self, batch: BatchMessage) -> None:
         """Process one chunk. A failure stops the worker; it never skips the chunk."""
-        if self._stopping or batch.generation_id != self.generation():
+        if batch.generation_id != self.generation():
             return
         async with self._quiet:
             task = self._tasks.get(batch.tp.partition)
-            if task is None or self._stopping or self.failure is not None:
+            # Faust empties queues when it stops: what arrives after that may not follow what came before.
+            if task is None or self._stopping or self.leaving() or self.failure is not None:
                 return
             started = time.perf_counter()
             try:
-                known = task.step.next_offset  # 0: nothing yet, and the input may begin anywhere
-                if known and batch.begin is not None and batch.begin > known:
+                known = max(task.step.next_offset, self._begins.get(task.number, 0))
+                if batch.begin > known:
                     raise skipped(batch.tp, known, batch.begin)
                 await task.take(batch.records)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be committed past it

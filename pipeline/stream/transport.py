@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import aiokafka
 import faust
+import structlog
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
 from pipeline.domain.errors import InfrastructureError
-from pipeline.stream.fetching import fetch_plain_records
+from pipeline.stream.fetching import Fetched, fetch_plain_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.kafka_connection import KafkaConnection
 
+
+log = structlog.get_logger("core_alerts.stream")
 
 # How long a round waits for records; positions are noted between rounds.
 _WAIT_SECONDS = 0.25
@@ -50,6 +53,9 @@ class Feed(Protocol):
 
     def next_offset(self, tp: TP) -> int | None:
         """Return the offset that the state of the input `tp` goes on from; None if it knows of none."""
+
+    def begins_at(self, tp: TP, offset: int) -> None:
+        """Take note that the input `tp` is read from there."""
 
     def committable(self, tp: TP) -> int | None:
         """Return the offset that may be committed for `tp`, None for nothing new."""
@@ -90,7 +96,7 @@ class FetchState(NamedTuple):
 class BatchMessage(ConsumerMessage):
     """The records of one chunk; to Faust, the last of them."""
 
-    def __init__(self, tp: TP, records: Sequence[Any], generation: int, begin: int | None) -> None:
+    def __init__(self, tp: TP, records: Sequence[Any], generation: int, begin: int) -> None:
         last = records[-1]
         super().__init__(
             tp.topic,
@@ -108,7 +114,7 @@ class BatchMessage(ConsumerMessage):
             generation_id=generation,
         )
         self.records = records
-        self.begin = begin  # where the chunk handed over before it ended, or the fetcher was sent; None: not known
+        self.begin = begin  # every record of the partition from here to the last of these is among them
         self.next_offset = last.offset + 1
 
 
@@ -249,13 +255,13 @@ class BatchConsumer(driver.Consumer):
                 noted[tp] = state._replace(handed=self._read_offset[tp] or 0)
         self._handed_over = noted
 
-    def _restore(self, fetched: Mapping[Any, Sequence[Any]], feed: Feed) -> dict[Any, Sequence[Any]]:
+    def _restore(self, fetched: Mapping[Any, Fetched], feed: Feed) -> dict[Any, Fetched]:
         """Apply what was fetched of changelogs; return the rest.
 
         Before anything else, and whatever the group is doing: the fetcher has moved past these records, and no
         seek to a committed offset would ever bring them back.
         """
-        rest: dict[Any, Sequence[Any]] = {}
+        rest: dict[Any, Fetched] = {}
         for key, records in fetched.items():
             if key.topic in feed.changelog_topics:
                 feed.restore(ensure_TP(key), records)
@@ -263,20 +269,21 @@ class BatchConsumer(driver.Consumer):
                 rest[key] = records
         return rest
 
-    async def _hand_over(self, tp: TP, records: Sequence[Any], generation: int, feed: Feed) -> None:
+    async def _hand_over(self, tp: TP, fetched: Fetched, generation: int, feed: Feed) -> None:
         read_from = self._read_offset[tp]
-        if read_from is not None and records[0].offset < read_from:
-            records = [record for record in records if record.offset >= read_from]
+        records, begin = list[Any](fetched), fetched.begin
+        if read_from is not None and begin < read_from:
+            records, begin = [record for record in records if record.offset >= read_from], read_from
             if not records:
                 return
         size = feed.max_batch
         for start in range(0, len(records), size):
             chunk = records if len(records) <= size else records[start : start + size]
-            message = BatchMessage(tp, chunk, generation, self._read_offset[tp])
+            message = BatchMessage(tp, chunk, generation, begin)
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
             if self.suspend_flow.is_set():
                 return
-            self._read_offset[tp] = chunk[-1].offset + 1
+            begin = self._read_offset[tp] = chunk[-1].offset + 1
 
     async def _seek_again(self) -> None:
         try:
@@ -301,10 +308,20 @@ class BatchConsumer(driver.Consumer):
             if offset is not None and offset > (ends.get(tp) or 0):
                 feed.fail(recreated(tp, offset, ends.get(tp) or 0))
                 return
+            begin = begins.get(tp) or 0
             # Said for each: a committed offset of 0, or none, is where aiokafka's own seek does nothing, and a fetcher
             # that was somewhere already would stay there.
-            from_group = max(self._committed_offset[tp] or 0, begins.get(tp) or 0)
-            places[tp] = from_group if offset is None else offset
+            place = max(self._committed_offset[tp] or 0, begin) if offset is None else offset
+            if place < begin:
+                log.error(
+                    "records were deleted before they were read: give the input topic a longer retention",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    first=place,
+                    last=begin - 1,
+                )
+            places[tp] = max(place, begin)
+            feed.begins_at(tp, places[tp])
         await self._thread.seek_wait(places)
         self._read_offset.update(places)
 

@@ -264,7 +264,7 @@ CONTRACTS = [
         "getall",
         "self max_records",
         "ef8aa0dfa5721fce",
-        "fetching.PlainRecords: which fields of a record are looked at, and how the position moves",
+        "fetching.PlainResult, which asks for the position before; fetching.PlainRecords: how the position moves",
     ),
     Contract(
         fetcher.Fetcher,
@@ -357,6 +357,7 @@ OVERRIDES = [
     (engine.EngineApp, faust.App, set()),
     (engine._Boot, BootStrategy, set()),
     (fetching.PlainRecords, fetcher.PartitionRecords, set()),
+    (fetching.PlainResult, fetcher.FetchResult, set()),
 ]
 # New methods of ours, which must not come to mean something in a later version of the base class either.
 OWN = {
@@ -486,6 +487,8 @@ def test_a_batch_is_built_as_the_producer_builds_it() -> None:
 
 def test_what_is_replaced_in_aiokafka_s_modules_is_still_looked_up_there() -> None:
     assert "PartitionRecords(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "FetchResult(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "is FetchResult" in inspect.getsource(fetcher.Fetcher.fetched_records)
     assert " MemoryRecords(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "READER_LIMIT" in inspect.getsource(conn.AIOKafkaConnection)
     assert hasattr(fetcher.Errors, "CorruptRecordException")
