@@ -4,7 +4,7 @@ A checkpoint is made in this order and no other:
 
 1. everything that the records up to its offset caused is written (at_least_once: it already left),
 2. one transaction on the partition's own transactional id: the changed rows go to the changelog, and in
-   exactly_once the outputs and the input offset with them,
+   exactly_once the outputs with them, and now and then the group's offset,
 3. the same rows and the changelog offset go to RocksDB in one batch,
 4. the offset may be committed.
 
@@ -41,6 +41,9 @@ _LONGEST_INTERVAL = 10.0
 _STAGGER = 4
 # How many hand-overs of outputs may wait for the broker before reading does.
 _BATCHES_LEAVING = 4
+# How often the group's offset is part of a transaction. The state has an offset of its own, which is what a partition
+# goes on from; the group's is for those who look at it, and takes two requests of five.
+_GROUP_OFFSET_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class PartitionTask:
     ) -> None:
         self.number = number
         self.step = step
-        self.durable_offset: int | None = None  # what may be committed
+        self.durable_offset: int | None = step.next_offset or None  # what may be committed
         self.durable_at = time.monotonic()
         self.changelog_offset = -1  # the last that this task wrote
         self._plan = plan
@@ -101,6 +104,8 @@ class PartitionTask:
         self._checkpoint_cost = 0.0  # CPU seconds of taking the last snapshot and writing it to the store
         self._snapshot_offset = step.next_offset
         self.pending = False  # something happened since the last snapshot
+        self._told_group: int | None = None  # exactly_once: the offset that the group has been told
+        self._told_group_at = 0.0
 
     @property
     def tp(self) -> TopicPartition:
@@ -140,8 +145,8 @@ class PartitionTask:
             await self._let_leave()
 
     async def checkpoint_if_due(self, *, busy: bool) -> None:
-        """Make a checkpoint if something is pending and the interval is over."""
-        if self.pending and self._is_due(busy=busy):
+        """Make a checkpoint if something is pending, or the group is to be told, and the interval is over."""
+        if (self.pending or self._owes_group(_GROUP_OFFSET_SECONDS)) and self._is_due(busy=busy):
             async with self._turn:
                 await self._checkpoint_if_free()
 
@@ -149,14 +154,20 @@ class PartitionTask:
         """Make everything durable."""
         async with self._turn:
             await self._wait_for_checkpoint()
-            if self.pending:
-                await self._commit(self._take_snapshot())
+            if self.pending or self._owes_group():
+                await self._commit(self._take_snapshot(), tell_group=True)
 
     async def abandon(self) -> None:
         """Stop without making anything durable."""
         if self._checkpoint is not None and not self._checkpoint.done():
             self._checkpoint.cancel()
             await asyncio.wait([self._checkpoint])
+
+    def _owes_group(self, seconds: float = 0.0) -> bool:
+        """Say whether the group's offset is behind what is durable, and was written so many seconds ago."""
+        if not self._plan.exactly_once or self.durable_offset == self._told_group:
+            return False
+        return time.monotonic() - self._told_group_at >= seconds
 
     def _is_due(self, *, busy: bool) -> bool:
         """Say whether it is time for a checkpoint: the interval is over and, while there is work, work is mostly work.
@@ -244,15 +255,19 @@ class PartitionTask:
         self.pending = False
         return snapshot
 
-    async def _commit(self, snapshot: _Snapshot) -> None:
+    async def _commit(self, snapshot: _Snapshot, *, tell_group: bool = False) -> None:
         started = time.monotonic()
         for leaving in snapshot.sent:
             await (await leaving).delivered()
         producer, plan = self._state_producer, self._plan
-        await producer.begin()
+        tell_group = plan.exactly_once and (
+            tell_group or time.monotonic() - self._told_group_at >= _GROUP_OFFSET_SECONDS
+        )
+        written_to = {(topic, one.partition) for topic, outputs in snapshot.outputs.items() for one in outputs}
+        await producer.begin(written_to | {(plan.changelog_topic, self.number)})
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
         changelog = await producer.send_rows(plan.changelog_topic, self.number, snapshot.rows)
-        if plan.exactly_once:
+        if tell_group:
             await producer.add_offsets({self.tp: snapshot.offset}, plan.group)
         for part in parts:
             await part.delivered()
@@ -262,6 +277,8 @@ class PartitionTask:
         if self._store.in_flight is snapshot.rows:
             self._store.in_flight = {}
         self.durable_offset = snapshot.offset
+        if tell_group:
+            self._told_group, self._told_group_at = snapshot.offset, time.monotonic()
         self.durable_at = time.monotonic()
         self._commit_took = min(self.durable_at - started, _LONGEST_INTERVAL)
         self._observer.checkpoint_took(self.durable_at - started, len(snapshot.rows))

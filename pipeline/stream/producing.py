@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline.domain.errors import InfrastructureError
@@ -165,10 +165,15 @@ class BatchProducer:
         future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
         return future
 
-    async def begin(self) -> None:
-        """Begin a transaction."""
+    async def begin(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Begin a transaction that will write to these partitions of topics.
+
+        Told of them now, aiokafka makes them part of it with one request, and not with one for each as it meets them.
+        """
         try:
             await self._producer.begin_transaction()
+            for topic, partition in partitions:
+                self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
         except _ERRORS as error:
             raise broker_error(error) from error
 

@@ -31,9 +31,10 @@ log = structlog.get_logger("core_alerts.stream")
 # How long a round waits for records; positions are noted between rounds.
 _WAIT_SECONDS = 0.25
 # Where records come one by one, a fetch, an event and a write for each would keep worker and brokers busy with
-# little else. After a fetch that brought few records the next one waits a moment, and brings more.
+# little else. After a fetch that brought few records the broker gathers for a moment before it answers the next one.
 _FEW = 500
-_PAUSE_SECONDS = 0.004
+_GATHER_MS = 5
+_GATHER_BYTES = 64 << 10
 
 
 class Feed(Protocol):
@@ -176,6 +177,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         position = state.position
         return FetchState(position, state.highwater, fetched_at)
 
+    def pace(self, brought: int) -> None:
+        """Say how the next fetch is to be answered: after so many records at once, or when some have gathered."""
+        fetcher = None if self._consumer is None else self._consumer._fetcher
+        if fetcher is not None:
+            trickle = 0 < brought < _FEW
+            fetcher._fetch_min_bytes = _GATHER_BYTES if trickle else 1
+            fetcher._fetch_max_wait_ms = _GATHER_MS if trickle else self.app.feed.fetch_wait_ms
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust's stall detector compares two different clocks. See pipeline/health.py."""
 
@@ -204,8 +213,9 @@ class BatchConsumer(driver.Consumer):
             while not (stopped() or fetcher_stopped()):
                 self._note_positions(feed)
                 generation = self.app.consumer_generation_id
-                await self.sleep(0)
+                await asyncio.sleep(0)
                 fetched, active = await self._wait_next_records(_WAIT_SECONDS)
+                self._thread.pace(sum(map(len, fetched.values())))
                 if not fetched or self.should_stop:
                     continue
                 fetched = self._restore(fetched, feed)
@@ -220,8 +230,6 @@ class BatchConsumer(driver.Consumer):
                         break
                     if active is None or tp in active or tp in self._buffered_partitions:
                         await self._hand_over(tp, records, generation, feed)
-                if sum(map(len, fetched.values())) < _FEW:
-                    await self.sleep(_PAUSE_SECONDS)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
@@ -280,10 +288,21 @@ class BatchConsumer(driver.Consumer):
         for start in range(0, len(records), size):
             chunk = records if len(records) <= size else records[start : start + size]
             message = BatchMessage(tp, chunk, generation, begin)
-            await self.wait_first(self.callback(message), self.suspend_flow.wait())
-            if self.suspend_flow.is_set():
+            if not await self._put(message):
                 return
             begin = self._read_offset[tp] = chunk[-1].offset + 1
+
+    async def _put(self, message: BatchMessage) -> bool:
+        """Queue a chunk; return whether that was done before the flow was stopped.
+
+        Where there is room it takes no turn of the loop: what one fetch brought is processed in a row, and what comes
+        of it leaves together.
+        """
+        if self.flow_active and not any(channel.queue.full() for channel in self.app.topics._tp_index[message.tp]):
+            await self.callback(message)
+            return True
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        return not self.suspend_flow.is_set()
 
     async def _seek_again(self) -> None:
         try:

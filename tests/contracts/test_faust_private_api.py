@@ -20,10 +20,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.transaction_manager import TransactionManager
 from faust.app.base import BootStrategy
 from faust.stores.base import Store
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
+from faust.transport.conductor import Conductor, ConductorCompiler
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage, Message
 
@@ -300,6 +302,27 @@ CONTRACTS = [
         "producing.BatchProducer.send_rows: None means that the batch is full",
     ),
     Contract(BatchBuilder, "close", "self", None, "producing.BatchProducer.send_rows"),
+    Contract(
+        TransactionManager,
+        "maybe_add_partition_to_txn",
+        "self tp",
+        "836f89c417de98d6",
+        "producing.BatchProducer.begin: partitions are named before anything is sent to them",
+    ),
+    Contract(
+        fetcher.Fetcher,
+        "_get_actions_per_node",
+        "self assignment",
+        "dc7323e35fa37ccd",
+        "transport.BatchConsumerThread.pace: how a fetch is to be answered is looked up for each",
+    ),
+    Contract(
+        ConductorCompiler,
+        "build",
+        "self conductor tp channels",
+        "a75956c797aaadab",
+        "transport.BatchConsumer._put: a chunk for which there is room is queued without waiting",
+    ),
     Contract(AIOKafkaProducer, "send_offsets_to_transaction", "self offsets group_id", None, "producing.BatchProducer"),
 ]
 
@@ -361,8 +384,8 @@ OVERRIDES = [
 ]
 # New methods of ours, which must not come to mean something in a later version of the base class either.
 OWN = {
-    "BatchConsumer": {"handed_over", "_note_positions", "_restore", "_hand_over", "_seek_again"},
-    "BatchConsumerThread": {"fetch_state"},
+    "BatchConsumer": {"handed_over", "_note_positions", "_restore", "_hand_over", "_put", "_seek_again"},
+    "BatchConsumerThread": {"fetch_state", "pace"},
     "BatchRecovery": {"restored_to"},
     "PlainRecords": {"_wanted"},
 }
@@ -400,7 +423,9 @@ PACKAGES = {"faust", "mode", "aiokafka"}
             "active_tps active_offsets active_highwaters standby_tps standby_offsets signal_recovery_end tables",
         ),
         (TableManager, "_recovery standbys_ready"),
-        (AIOKafkaConsumer, "_subscription"),
+        (Conductor, "_tp_index"),
+        (AIOKafkaConsumer, "_subscription _fetcher"),
+        (AIOKafkaProducer, "_txn_manager"),
         (
             fetcher.PartitionRecords,
             "_records _check_crcs _tp _isolation_level _aborted_producers next_fetch_offset",

@@ -14,7 +14,11 @@ from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory
 from tests.step_driver import T0, Driver, firing, make_step, process
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from pipeline.schemas.records import Output
+    from tables.store import Rows
 
 PLAN = Plan("alerts.raw", "g-ingest-changelog", "g", exactly_once=True, interval=0.0)
 REFUSED = InfrastructureError("the broker is away")
@@ -23,8 +27,43 @@ REFUSED = InfrastructureError("the broker is away")
 class RefusingProducer:
     """The far side: a broker that takes no transaction."""
 
-    async def begin(self) -> None:
+    async def begin(self, partitions: object) -> None:
         raise REFUSED
+
+
+class Delivered:
+    """What was sent, at a broker that took it."""
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    async def delivered(self) -> int:
+        return self._last
+
+
+class TakingProducer:
+    """The far side: a broker that takes every transaction, and what was in each."""
+
+    def __init__(self) -> None:
+        self.transactions: list[dict[str, Any]] = []
+        self._offset = 0
+
+    async def begin(self, partitions: Iterable[tuple[str, int]]) -> None:
+        self.transactions.append({"named": set(partitions), "written": set(), "group": None})
+
+    async def send(self, topic: str, outputs: Sequence[Output]) -> Delivered:
+        self.transactions[-1]["written"] |= {(topic, one.partition) for one in outputs}
+        return Delivered(-1)
+
+    async def send_rows(self, topic: str, partition: int, rows: Rows) -> Delivered:
+        self.transactions[-1]["written"].add((topic, partition))
+        self._offset += len(rows)
+        return Delivered(self._offset)
+
+    async def add_offsets(self, offsets: dict[Any, int], group: str) -> None:
+        self.transactions[-1]["group"] = (group, *offsets.values())
+
+    async def commit(self) -> None: ...
 
 
 class Deaf:
@@ -79,3 +118,92 @@ def test_a_long_checkpoint_is_followed_by_work_while_there_is_work(tmp_path: Pat
     task._checkpoint_cost = 60.0
     assert task._is_due(busy=busy) is due
     store.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[PartitionStore]:
+    one = PartitionStore(tmp_path / "s", StoreMemory(StoreLimits()))
+    yield one
+    one.close()
+
+
+def a_task(store: PartitionStore, producer: Any, step: IngestStep | None = None) -> PartitionTask:
+    observer: Any = Deaf()
+    return PartitionTask(0, PLAN, step or make_step(), store, producer, None, observer, lambda _: None)
+
+
+def test_a_transaction_names_every_partition_that_it_writes_to_before_it_writes(store: PartitionStore) -> None:
+    producer = TakingProducer()
+
+    async def run() -> None:
+        task = a_task(store, producer)
+        await task.take([firing(0, T0)])
+        await task.finish()
+
+    asyncio.run(run())
+    assert [one["named"] == one["written"] for one in producer.transactions] == [True]
+    assert producer.transactions[0]["named"] == {("alerts.enriched", 0), ("g-ingest-changelog", 0)}
+
+
+def test_the_group_is_told_at_most_once_a_second_and_of_everything_in_the_end(
+    store: PartitionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer, now = TakingProducer(), [1000.0]
+    monkeypatch.setattr("pipeline.stream.partition.time.monotonic", lambda: now[0])
+
+    async def run() -> None:
+        task = a_task(store, producer)
+        for offset in range(5):  # one transaction each, 0.4 s apart
+            await task.take([firing(offset, T0 + offset)])
+            await task._wait_for_checkpoint()
+            now[0] += 0.4
+        assert not task.pending
+        await task.checkpoint_if_due(busy=False)  # the last told was offset 4, 0.8 s ago
+        await task._wait_for_checkpoint()
+        assert len(producer.transactions) == 5
+        now[0] += 0.4
+        await task.checkpoint_if_due(busy=False)
+        await task._wait_for_checkpoint()
+        await task.finish()  # nothing is left to tell
+
+    asyncio.run(run())
+    assert [one["group"] for one in producer.transactions] == [
+        *(("g", 1), None, None, ("g", 4), None),
+        ("g", 5),
+    ]
+
+
+def test_a_partition_that_is_given_away_tells_the_group_where_it_is(
+    store: PartitionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer, now = TakingProducer(), [1000.0]
+    monkeypatch.setattr("pipeline.stream.partition.time.monotonic", lambda: now[0])
+
+    async def run() -> None:
+        task = a_task(store, producer)
+        await task.take([firing(0, T0)])
+        await task._wait_for_checkpoint()
+        now[0] += 0.4
+        await task.take([firing(1, T0 + 1)])
+        await task._wait_for_checkpoint()
+        await task.finish()
+
+    asyncio.run(run())
+    assert [one["group"] for one in producer.transactions] == [("g", 1), None, ("g", 2)]
+
+
+def test_a_restored_partition_tells_the_group_where_it_is_though_nothing_new_comes(store: PartitionStore) -> None:
+    producer = TakingProducer()
+    before = make_step()
+    process(before, firing(41, T0))
+    store.write(before.snapshot(), 1)
+
+    async def run() -> None:
+        step = IngestStep(store, topic="alerts.raw", partition=0, partitions=1)
+        task = a_task(store, producer, step)
+        await task.start()
+        await task.checkpoint_if_due(busy=False)
+        await task._wait_for_checkpoint()
+
+    asyncio.run(run())
+    assert [one["group"] for one in producer.transactions] == [("g", 42)]
