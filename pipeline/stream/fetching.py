@@ -91,7 +91,7 @@ class PlainRecords(fetcher.PartitionRecords):
 
 
 class Fetched(list[Any]):
-    """Records of one partition, and the offset that they were fetched from: nothing lies between the two."""
+    """Records of one partition, and an offset: between the two there is no other record."""
 
     begin: int = 0
 
@@ -100,10 +100,21 @@ class PlainResult(fetcher.FetchResult):
     """What one fetch brought for one partition."""
 
     def getall(self, max_records: int | None = None) -> Fetched:
-        """Return its records, and where they begin."""
-        begin = self._partition_records.next_fetch_offset if self.has_more() else 0
+        """Return its records, and where they begin.
+
+        A fetch can bring nothing but marks of transactions, or records of one that was aborted: the position moves
+        and nobody hears of it. The next records then begin where those did.
+        """
+        if not self.has_more():
+            return Fetched()
+        state = self._assignment.state_value(self._topic_partition)
+        begin = self._partition_records.next_fetch_offset
+        is_next = state.has_valid_position and state.position == begin  # the fetcher was not sent elsewhere since
         fetched = Fetched(super().getall(max_records))
-        fetched.begin = begin
+        passed_from, passed_to = getattr(state, "_passed_over", (-1, -1))
+        fetched.begin = passed_from if passed_to == begin else begin
+        if is_next and not fetched:
+            state._passed_over = fetched.begin, state.position
         return fetched
 
 

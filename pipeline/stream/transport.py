@@ -198,6 +198,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._handed_over: dict[TP, FetchState] = {}
         self._room = asyncio.Event()  # there is room in a queue again
+        self._sought_in = -1  # the generation in which inputs were last sought
 
     def handed_over(self, tp: TP) -> FetchState | None:
         """Return the state of the fetcher when last everything before its position had been handed over."""
@@ -228,7 +229,10 @@ class BatchConsumer(driver.Consumer):
                         # What was fetched belongs to an assignment that is over, and the fetcher is past it.
                         await self._seek_again()
                         break
-                    if active is None or tp in active or tp in self._buffered_partitions:
+                    # Before they are sought, inputs are read from wherever the fetcher began.
+                    if self._sought_in == generation and (
+                        active is None or tp in active or tp in self._buffered_partitions
+                    ):
                         await self._hand_over(tp, records, generation, feed)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
@@ -315,6 +319,7 @@ class BatchConsumer(driver.Consumer):
 
         Where that is missing too, from the beginning.
         """
+        generation = self.app.consumer_generation_id
         await super().perform_seek()
         feed = self.app.feed
         wanted = {tp: feed.next_offset(tp) for tp in self.assignment() if tp.topic in feed.input_topics}
@@ -343,6 +348,7 @@ class BatchConsumer(driver.Consumer):
             feed.begins_at(tp, places[tp])
         await self._thread.seek_wait(places)
         self._read_offset.update(places)
+        self._sought_in = generation
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self.app.feed.input_topics:
