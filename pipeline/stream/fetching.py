@@ -102,8 +102,8 @@ class PlainResult(fetcher.FetchResult):
     def getall(self, max_records: int | None = None) -> Fetched:
         """Return its records, and where they begin.
 
-        A fetch can bring nothing but marks of transactions, or records of one that was aborted: the position moves
-        and nobody hears of it. The next records then begin where those did.
+        Marks of transactions and records of one that was aborted move the position without a word. The records that
+        come after them begin where those did.
         """
         if not self.has_more():
             return Fetched()
@@ -113,8 +113,8 @@ class PlainResult(fetcher.FetchResult):
         fetched = Fetched(super().getall(max_records))
         passed_from, passed_to = getattr(state, "_passed_over", (-1, -1))
         fetched.begin = passed_from if passed_to == begin else begin
-        if is_next and not fetched:
-            state._passed_over = fetched.begin, state.position
+        if is_next:
+            state._passed_over = fetched[-1].offset + 1 if fetched else fetched.begin, state.position
         return fetched
 
 

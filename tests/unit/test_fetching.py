@@ -89,6 +89,16 @@ async def test_records_after_fetches_of_nothing_but_marks_begin_where_those_did(
 
 
 @inside_a_loop
+async def test_records_after_a_mark_that_came_with_the_records_before_it_begin_at_the_mark() -> None:
+    assignment = OnePartition(5)
+    one = fetched_by(assignment, at(5, a_batch(b"one")) + mark(6), 5)
+    assert (one.begin, [record.offset for record in one], assignment.state.position) == (5, [5], 7)
+    assert fetched_by(assignment, mark(7), 7) == []
+    two = fetched_by(assignment, mark(8) + at(9, a_batch(b"two")), 8)
+    assert (two.begin, [record.offset for record in two]) == (6, [9])
+
+
+@inside_a_loop
 async def test_records_after_a_seek_begin_where_it_led_to() -> None:
     assignment = OnePartition(5)
     assert fetched_by(assignment, mark(5), 5) == []
