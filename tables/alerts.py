@@ -59,6 +59,7 @@ class AlertTable:
         self.dirty: list[Alert] = []  # whose rows have to be written
         self._complete = True  # every alert of the partition is a live object: a miss needs no look at the store
         self._names: dict[str, str] = {}  # one string object per name or tenant, however many alerts carry it
+        self._tenants: dict[bytes, str] = {}  # and for each tenant, as it is in keys
         self._numbers: dict[int, int] = {}  # and one number object for all rows of one snapshot
         self.memo: dict[int, Alert] = {}  # hash of a label text as sent -> its alert
         self.open_count = 0
@@ -68,29 +69,37 @@ class AlertTable:
 
     def load(self) -> None:
         """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once."""
-        alerts, capacity = self._alerts, self.capacity
+        # Nobody is served before this loop is over, and it runs once for every alert there is.
+        alerts, memos, capacity, read, arm = self._alerts, self.memo, self.capacity, self._read, self._arm
+        newest = opened = 0
         for key, row in self._store.scan(keys.ALERT + b"\0"):
-            alert, labels, own = self._read(key, row)
-            self._counters.number = max(self._counters.number, alert.number)
+            alert, labels, own = read(key, row)
+            if alert.number > newest:
+                newest = alert.number
+            opened += alert.open
+            arm(alert)
             if len(alerts) < capacity:
                 alerts[key] = alert
-                self.remember(memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels), alert)
+                memo = alert.memo = memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels)
+                memos[memo] = alert
             else:
                 self._complete = False
-                self.open_count += alert.open
-                self._arm(alert)
-        self._counters.load(self._found_while_loading)
-        for alert in alerts.values():
-            self.open_count += alert.open
-            self._arm(alert)
+        self.open_count = opened
+        self._counters.number = newest
+        self._counters.load(self._found_while_loading, self._settle)
 
     def _found_while_loading(self, key: bytes) -> Alert | None:
         alert = self._alerts.get(key)
         if alert is None and not self._complete and (row := self._store.get(key)) is not None:
             alert, _, _ = self._read(key, row)
             self._alerts[key] = alert
-            self.open_count -= alert.open  # it is counted with the others, as its counters say
         return alert
+
+    def _settle(self, alert: Alert, was_open: bool) -> None:
+        """Take note of what counters say of an alert: whether it is open, and when it wants to be looked at."""
+        self.open_count += alert.open - was_open
+        if not alert.timer or due_at(alert, self._periods) < alert.timer * 1000 - 1000:
+            self._arm(alert)
 
     def _arm(self, alert: Alert) -> None:
         alert.timer = second_of(due_at(alert, self._periods))
@@ -222,12 +231,16 @@ class AlertTable:
 
     def _read(self, key: bytes, row: bytes) -> tuple[Alert, bytes, bool]:
         """Return the alert at `key`, as its row says, its labels as they were sent, and whose its fingerprint is."""
-        whole = decoded(key, row, _decode_row, _VERSION)
-        _, number, name, severity, is_open, count, *_ = whole
-        starts_at, last_seen, last_event, ends_at, value, told_at, told = whole[6:_SAID]
-        _, tenant, fingerprint = key.split(b"\0", 2)
+        (
+            _, number, name, severity, is_open, count, starts_at, last_seen, last_event, ends_at, value, told_at,
+            told_count, labels, _, _, _, _, own,
+        ) = decoded(key, row, _decode_row, _VERSION)  # fmt: skip
+        _, in_key, fingerprint = key.split(b"\0", 2)
+        tenant = self._tenants.get(in_key)
+        if tenant is None:
+            tenant = self._tenants[in_key] = self._shared(in_key.decode())
         alert = Alert(
-            self._shared(tenant.decode()),
+            tenant,
             fingerprint.decode(),
             self._shared(name),
             _SEVERITIES[severity],
@@ -239,12 +252,15 @@ class AlertTable:
             ends_at,
             value,
             last_seen if told_at == last_seen else told_at,
-            told,
-            tallied=count,
-            key=key,
-            number=self._numbers.setdefault(number, number),
+            told_count,
+            0,
+            0,
+            count,
+            False,
+            key,
+            self._numbers.setdefault(number, number),
         )
-        return alert, whole[_SAID], whole[-1]
+        return alert, labels, own
 
 
 def _row(alert: Alert, body: Body) -> bytes:

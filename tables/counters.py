@@ -99,8 +99,11 @@ class CounterRows:
             for severity, count in counted.items():
                 processed[tenant, severity, "firing"] += count
 
-    def load(self, find: Callable[[bytes], Alert | None]) -> None:
-        """Let alerts take over what the rows say of them, where it is newer than their own row."""
+    def load(self, find: Callable[[bytes], Alert | None], settle: Callable[[Alert, bool], None]) -> None:
+        """Let alerts take over what the rows say of them, where it is newer than their own row.
+
+        `settle` is told of each, and whether it was open before.
+        """
         for key in sorted((key for key, _ in self._store.scan(keys.COUNTERS + b"\0")), key=keys.number_of):
             _, number, entries = decoded(key, self._store.get(key) or b"", _decode, VERSION)
             alerts = []
@@ -108,6 +111,7 @@ class CounterRows:
                 alert = find(entry[0])
                 if alert is None or alert.number > number:
                     continue
+                was_open = alert.open
                 _, alert.open, count, last_seen, last_event, alert.ends_at, alert.value, told_at, told_count = entry
                 alert.count = alert.tallied = count
                 alert.last_seen, alert.last_event = last_seen, last_seen if last_event == last_seen else last_event
@@ -116,6 +120,7 @@ class CounterRows:
                     self._current += 1
                 alert.counted_in = key
                 alerts.append(alert)
+                settle(alert, was_open)
             self._rows[key] = len(entries), alerts
             self._entries += len(entries)
             self.number = max(self.number, number)

@@ -142,7 +142,7 @@ class PartitionStore:
         except GeneratorExit:
             raise
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
-            raise _error_of(self.path, str(error)) from None
+            raise self._noted(_error_of(self.path, str(error))) from None
 
     def verify(self) -> None:
         """Pass over every row, so that every block's checksum is looked at.
@@ -215,7 +215,10 @@ class PartitionStore:
             self._db.flush()
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception for everything
             log.warning("the last rows stay in the changelog only", path=str(self.path), error=str(error))
-        self._db.close()
+            self._db.close()
+        else:
+            self._db.close()
+            _closed_mark_of(self.path).touch()
 
     def wipe(self) -> None:
         """Delete everything and start empty."""
@@ -228,8 +231,13 @@ class PartitionStore:
 def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | None]:
     """Return the store at `path` and, if a damaged one had to be wiped first, what was wrong with it.
 
-    Every row is read once, checksums included: damage is found here and not at 3 a.m.
+    After anything but a clean stop every row is read once, checksums included: damage is found here and not at 3 a.m.
+    After a clean stop it would be found just as well by whoever loads the rows, which stops the worker; the next start
+    finds the mark that says so.
     """
+    closed = _closed_mark_of(path)
+    was_closed = closed.exists()
+    closed.unlink(missing_ok=True)
     mark = _mark_of(path)
     if mark.exists():
         shutil.rmtree(path, ignore_errors=True)
@@ -240,7 +248,7 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
     except StateDamagedError as error:
         shutil.rmtree(path, ignore_errors=True)
         return PartitionStore(path, memory), str(error)
-    damage = _damage_of(store)
+    damage = None if was_closed else _damage_of(store)
     if damage is None and store.is_too_old:
         damage = f"it was last written to more than {_TOO_OLD.days} days ago"
     if damage is not None:
@@ -263,6 +271,10 @@ def _now_ms() -> int:
 
 def _mark_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.damaged")
+
+
+def _closed_mark_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.closed")
 
 
 def _error_of(path: Path, text: str) -> InfrastructureError:

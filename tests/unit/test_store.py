@@ -46,6 +46,7 @@ def test_a_byte_changed_in_a_table_is_noticed_or_changes_no_row(tmp_path: Path, 
     store = PartitionStore(tmp_path / "whole", memory)
     store.write(ROWS, 7)
     store.close()
+    (tmp_path / "whole.closed").unlink()  # as after a crash
     [table] = (tmp_path / "whole").glob("*.sst")
     size, noticed = table.stat().st_size, 0
     for position in range(11, size, size // 60):
@@ -77,6 +78,44 @@ def rows_or_damage(folder: Path, memory: StoreMemory) -> Rows | None:
 def open_store_again(folder: Path, store: PartitionStore, memory: StoreMemory) -> tuple[PartitionStore, str | None]:
     store.close()
     return open_store(folder, memory)
+
+
+def test_damage_after_a_clean_stop_is_met_by_whoever_loads_the_rows_and_wiped_at_the_next_start(
+    tmp_path: Path, memory: StoreMemory
+) -> None:
+    store = PartitionStore(tmp_path / "s", memory)
+    store.write(ROWS, 7)
+    store.close()
+    [table] = (tmp_path / "s").glob("*.sst")
+    changed = bytearray(table.read_bytes())
+    changed[len(changed) // 3] ^= 0x10  # in the middle of the rows
+    table.write_bytes(changed)
+    store, damage = open_store(tmp_path / "s", memory)
+    assert damage is None  # nobody has looked yet
+    with pytest.raises(StateDamagedError, match="Start the worker again: it restores the state from its changelog"):
+        list(store.scan(b"a\0"))
+    store.close()
+    again, damage = open_store(tmp_path / "s", memory)
+    assert damage == "it was found damaged while the worker ran"
+    assert again.changelog_offset is None
+    again.close()
+
+
+def test_rows_are_read_once_more_after_anything_but_a_clean_stop(
+    tmp_path: Path, memory: StoreMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(PartitionStore, "verify", lambda store: looked.append(store.path))
+    store, _ = open_store(tmp_path / "s", memory)  # a new one: there is nothing to read
+    store.write(ROWS, 7)
+    store.close()
+    looked.clear()
+    store, _ = open_store(tmp_path / "s", memory)
+    assert looked == []
+    store._db.close()  # as a crash: nothing says that this was on purpose
+    store, _ = open_store(tmp_path / "s", memory)
+    assert looked == [tmp_path / "s"]
+    store.close()
 
 
 def test_a_second_opener_is_told_to_take_a_folder_of_its_own(tmp_path: Path, memory: StoreMemory) -> None:
