@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.kafka_connection import KafkaConnection
     from pipeline.schemas.records import Output
+    from pipeline.stream.fetching import Fetched
     from pipeline.stream.step import StepFactory
     from pipeline.stream.store import PartitionStore
     from pipeline.stream.transport import BatchConsumer, BatchMessage
@@ -173,18 +174,32 @@ class Runtime:
         store = self._stores.get(partition)
         return None if store is None else store.changelog_offset
 
-    def restore(self, tp: TP, records: Sequence[Any]) -> None:
-        """Apply changelog records to the local rows."""
+    def restore(self, tp: TP, records: Fetched) -> None:
+        """Apply changelog records to the local rows.
+
+        The fetcher of a new assignment reads from the beginning until it is sought: what the rows include already is
+        older than they are.
+        """
         store = self._stores.get(tp.partition)
         if store is None:
             return
+        known = store.changelog_offset
         task = self._tasks.get(tp.partition)
         if task is not None:
-            if records[-1].offset > max(task.changelog_offset, store.changelog_offset or -1):
+            if records[-1].offset > max(task.changelog_offset, -1 if known is None else known):
                 self.fail(taken_over())  # somebody else had the partition meanwhile: what this task knows is stale
             return
-        store.write({record.key: record.value for record in records}, records[-1].offset)
-        self._observer.restored(len(records))
+        if known is not None and records.begin > known + 1:
+            self.fail(store.incomplete(known + 1, records.begin))
+            return
+        new = {record.key: record.value for record in records if known is None or record.offset > known}
+        if new:
+            store.write(new, records[-1].offset)
+            self._observer.restored(len(new))
+
+    def is_restored(self, tp: TP) -> bool:
+        """Say whether the state of this input is there and may be asked."""
+        return tp.partition in self._tasks
 
     def next_offset(self, tp: TP) -> int | None:
         """Return where the input goes on from: what the state includes, not what was committed."""

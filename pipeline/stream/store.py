@@ -200,6 +200,14 @@ class PartitionStore:
         value = self.get(_WRITTEN_AT)
         return value is not None and _now_ms() - int.from_bytes(value, "big") > _TOO_OLD // timedelta(milliseconds=1)
 
+    def incomplete(self, begin: int, end: int) -> StateDamagedError:
+        """Return the error for changelog records that never arrived, and let the next start wipe the store."""
+        _mark_of(self.path).touch()
+        return StateDamagedError(
+            f"{self.path}: the records of its changelog from offset {begin} to {end} are missing. "
+            "Start the worker again: it restores the state from its changelog."
+        )
+
     def _noted(self, error: InfrastructureError) -> InfrastructureError:
         """Return `error`; where it is damage, the next start will find a mark and wipe the store.
 

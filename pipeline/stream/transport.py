@@ -46,11 +46,14 @@ class Feed(Protocol):
     input_topics: frozenset[str]
     changelog_topics: frozenset[str]
 
-    def restore(self, tp: TP, records: Sequence[Any]) -> None:
+    def restore(self, tp: TP, records: Fetched) -> None:
         """Apply changelog records of `tp` to its store."""
 
     def restored_to(self, tp: TP, position: int) -> None:
         """Take note that everything of the changelog `tp` before `position` has been applied."""
+
+    def is_restored(self, tp: TP) -> bool:
+        """Say whether the state of the input `tp` is there."""
 
     def next_offset(self, tp: TP) -> int | None:
         """Return the offset that the state of the input `tp` goes on from; None if it knows of none."""
@@ -92,6 +95,13 @@ class FetchState(NamedTuple):
     end: int  # the high watermark that the last answer told of
     fetched_at: int  # when that answer came, ms
     handed: int = 0  # the offset after the last record handed over
+
+
+class _Place(NamedTuple):
+    """Where inputs were sought: in which generation of the group, and for the how many-th time."""
+
+    generation: int
+    number: int
 
 
 class BatchMessage(ConsumerMessage):
@@ -198,7 +208,9 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._handed_over: dict[TP, FetchState] = {}
         self._room = asyncio.Event()  # there is room in a queue again
-        self._sought_in = -1  # the generation in which inputs were last sought
+        self._seeking = asyncio.Lock()
+        self._sought = _Place(-1, 0)
+        self._dropped = False  # the fetcher is past input records that were not handed over
 
     def handed_over(self, tp: TP) -> FetchState | None:
         """Return the state of the fetcher when last everything before its position had been handed over."""
@@ -212,28 +224,22 @@ class BatchConsumer(driver.Consumer):
         stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
         try:
             while not (stopped() or fetcher_stopped()):
+                if self._dropped and self.flow_active and self._place is not None:
+                    await self._seek_again()
                 self._note_positions(feed)
-                generation = self.app.consumer_generation_id
+                place = self._place
                 await asyncio.sleep(0)
                 fetched, active = await self._wait_next_records(_WAIT_SECONDS)
                 self._thread.pace(sum(map(len, fetched.values())))
                 if not fetched or self.should_stop:
                     continue
-                fetched = self._restore(fetched, feed)
-                if not self.flow_active:
-                    await self._seek_again()
-                    continue
-                for key, records in fetched.items():
+                for key, records in self._restore(fetched, feed).items():
                     tp = ensure_TP(key)
-                    if not self.flow_active or generation != self.app.consumer_generation_id:
-                        # What was fetched belongs to an assignment that is over, and the fetcher is past it.
-                        await self._seek_again()
-                        break
-                    # Before they are sought, inputs are read from wherever the fetcher began.
-                    if self._sought_in == generation and (
-                        active is None or tp in active or tp in self._buffered_partitions
-                    ):
-                        await self._hand_over(tp, records, generation, feed)
+                    wanted = active is None or tp in active or tp in self._buffered_partitions
+                    if wanted and self.flow_active and place is not None and place == self._place:
+                        await self._hand_over(tp, records, place.generation, feed)
+                    else:
+                        self._dropped = True
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
@@ -254,8 +260,19 @@ class BatchConsumer(driver.Consumer):
         super().on_buffer_drop(tp)
         self._room.set()
 
+    @property
+    def _place(self) -> _Place | None:
+        """Return what inputs are read from now.
+
+        None before they were sought in this generation, when the fetcher reads from wherever it began, and while they
+        are being sought: nobody can say then whether what was fetched came from before or after that.
+        """
+        current = self._sought.generation == self.app.consumer_generation_id and not self._seeking.locked()
+        return self._sought if current else None
+
     def _note_positions(self, feed: Feed) -> None:
         """Note how far each partition is, between two rounds: nothing is on its way from the fetcher to here."""
+        sought = self._place is not None and not self._dropped
         noted: dict[TP, FetchState] = {}
         for tp in self._active_partitions or ():
             state = self._thread.fetch_state(tp)
@@ -263,7 +280,7 @@ class BatchConsumer(driver.Consumer):
                 continue
             if tp.topic in feed.changelog_topics:
                 feed.restored_to(tp, state.position)
-            else:
+            elif sought:
                 noted[tp] = state._replace(handed=self._read_offset[tp] or 0)
         self._handed_over = noted
 
@@ -293,6 +310,7 @@ class BatchConsumer(driver.Consumer):
             chunk = records if len(records) <= size else records[start : start + size]
             message = BatchMessage(tp, chunk, generation, begin)
             if not await self._put(message):
+                self._dropped = True
                 return
             begin = self._read_offset[tp] = chunk[-1].offset + 1
 
@@ -311,27 +329,40 @@ class BatchConsumer(driver.Consumer):
     async def _seek_again(self) -> None:
         try:
             await self.perform_seek()
-        except Exception as error:  # noqa: BLE001 - as Faust does: the rebalance under way seeks once more
-            self.log.info("seek while the flow is stopped: %r", error)
+        except Exception as error:  # noqa: BLE001 - a rebalance came in between, or the next round tries again
+            self.log.info("inputs could not be sought: %r", error)
 
     async def perform_seek(self) -> None:
         """Go on from where the state of each partition stands, where there is none from the committed offset.
 
         Where that is missing too, from the beginning.
         """
-        generation = self.app.consumer_generation_id
+        async with self._seeking:
+            generation, dropped = self.app.consumer_generation_id, self._dropped
+            self._dropped = False  # what is dropped from here on may be behind the new place
+            try:
+                restored = await self._seek_inputs()
+            except BaseException:
+                self._dropped = dropped
+                raise
+            if restored:
+                self._sought = _Place(generation, self._sought.number + 1)
+
+    async def _seek_inputs(self) -> bool:
+        """Seek, and return whether the state of every input was there to say where to."""
         await super().perform_seek()
         feed = self.app.feed
         wanted = {tp: feed.next_offset(tp) for tp in self.assignment() if tp.topic in feed.input_topics}
         if not wanted:
-            return
+            return False
+        restored = all(feed.is_restored(tp) for tp in wanted)
         ends = await self._thread.highwaters(*wanted)
         begins = await self._thread.earliest_offsets(*wanted)
         places = {}
         for tp, offset in wanted.items():
             if offset is not None and offset > (ends.get(tp) or 0):
                 feed.fail(recreated(tp, offset, ends.get(tp) or 0))
-                return
+                return False
             begin = begins.get(tp) or 0
             # Said for each: a committed offset of 0, or none, is where aiokafka's own seek does nothing, and a fetcher
             # that was somewhere already would stay there.
@@ -348,7 +379,7 @@ class BatchConsumer(driver.Consumer):
             feed.begins_at(tp, places[tp])
         await self._thread.seek_wait(places)
         self._read_offset.update(places)
-        self._sought_in = generation
+        return restored
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self.app.feed.input_topics:
