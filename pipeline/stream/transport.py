@@ -224,7 +224,7 @@ class BatchConsumer(driver.Consumer):
         stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
         try:
             while not (stopped() or fetcher_stopped()):
-                if self._dropped and self.flow_active and self._place is not None:
+                if self._dropped and self.flow_active and self._is_sought:
                     await self._seek_again()
                 self._note_positions(feed)
                 place = self._place
@@ -261,18 +261,22 @@ class BatchConsumer(driver.Consumer):
         self._room.set()
 
     @property
-    def _place(self) -> _Place | None:
-        """Return what inputs are read from now.
+    def _is_sought(self) -> bool:
+        """Say whether inputs were sought in this generation, and are not being sought just now.
 
-        None before they were sought in this generation, when the fetcher reads from wherever it began, and while they
-        are being sought: nobody can say then whether what was fetched came from before or after that.
+        Before, the fetcher reads from wherever it began; meanwhile, nobody can say whether what was fetched came from
+        before or after that.
         """
-        current = self._sought.generation == self.app.consumer_generation_id and not self._seeking.locked()
-        return self._sought if current else None
+        return self._sought.generation == self.app.consumer_generation_id and not self._seeking.locked()
+
+    @property
+    def _place(self) -> _Place | None:
+        """Return what inputs are read from now, None where nobody can say."""
+        return self._sought if self._is_sought and not self._dropped else None
 
     def _note_positions(self, feed: Feed) -> None:
         """Note how far each partition is, between two rounds: nothing is on its way from the fetcher to here."""
-        sought = self._place is not None and not self._dropped
+        sought = self._place is not None
         noted: dict[TP, FetchState] = {}
         for tp in self._active_partitions or ():
             state = self._thread.fetch_state(tp)
@@ -330,7 +334,7 @@ class BatchConsumer(driver.Consumer):
         try:
             await self.perform_seek()
         except Exception as error:  # noqa: BLE001 - a rebalance came in between, or the next round tries again
-            self.log.info("inputs could not be sought: %r", error)
+            log.warning("inputs could not be sought, and will be once more", error=repr(error))
 
     async def perform_seek(self) -> None:
         """Go on from where the state of each partition stands, where there is none from the committed offset.

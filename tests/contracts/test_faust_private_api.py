@@ -384,7 +384,19 @@ OVERRIDES = [
 ]
 # New methods of ours, which must not come to mean something in a later version of the base class either.
 OWN = {
-    "BatchConsumer": {"handed_over", "_note_positions", "_restore", "_hand_over", "_place", "_put", "_seek_again", "_seek_inputs"},
+    "BatchConsumer": {
+        *(
+            "handed_over",
+            "_note_positions",
+            "_restore",
+            "_hand_over",
+            "_is_sought",
+            "_place",
+            "_put",
+            "_seek_again",
+            "_seek_inputs",
+        )
+    },
     "BatchConsumerThread": {"fetch_state", "pace"},
     "BatchRecovery": {"restored_to"},
     "PlainRecords": {"_wanted"},

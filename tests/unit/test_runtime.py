@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from faust.types.tuples import TP
 
 from pipeline.app import create_app
-from pipeline.domain.errors import InfrastructureError
+from pipeline.domain.errors import InfrastructureError, StateDamagedError
 from pipeline.settings import load_settings
+from pipeline.stream.fetching import Fetched
 from pipeline.stream.partition import PartitionTask, Plan
-from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory
+from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory, open_store
 from pipeline.stream.transport import BatchMessage
 from tests.step_driver import T0, firing, make_step
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.step_driver import Record
 
 INPUT = TP("alerts.raw", 0)
+CHANGELOG = TP("g-ingest-changelog", 0)
 NEVER = 1e9  # seconds between checkpoints
 NOBODY: Any = None
 
@@ -34,6 +36,20 @@ class Deaf:
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
+
+
+class Row(NamedTuple):
+    """A record of a changelog."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
+
+
+def rows(begin: int, *records: Row) -> Fetched:
+    fetched = Fetched(records)
+    fetched.begin = begin
+    return fetched
 
 
 class Scene:
@@ -111,3 +127,36 @@ def test_a_worker_that_is_leaving_takes_nothing_more(scene: Scene) -> None:
     scene.runtime.leaving = lambda: True
     scene.take(1, [firing(1, T0)])
     assert scene.step.next_offset == 1
+
+
+@pytest.fixture
+def standby(scene: Scene) -> Scene:
+    """A partition whose rows are being restored."""
+    del scene.runtime._tasks[0]
+    scene.runtime._stores[0] = scene.store
+    return scene
+
+
+def test_a_changelog_that_is_read_from_its_beginning_brings_no_row_back(standby: Scene) -> None:
+    standby.runtime.restore(CHANGELOG, rows(0, Row(0, b"a", b"old"), Row(1, b"b", b"old"), Row(3, b"a", b"new")))
+    standby.runtime.restore(CHANGELOG, rows(0, Row(0, b"a", b"old"), Row(1, b"b", b"old")))
+    assert (standby.store.get(b"a"), standby.store.changelog_offset) == (b"new", 3)
+    standby.runtime.restore(CHANGELOG, rows(1, Row(1, b"b", b"old"), Row(3, b"a", b"new"), Row(5, b"b", None)))
+    assert (standby.store.get(b"a"), standby.store.get(b"b"), standby.store.changelog_offset) == (b"new", None, 5)
+    assert standby.runtime.failure is None
+
+
+def test_a_gap_in_a_changelog_stops_the_worker_and_the_next_start_restores_it_all(
+    standby: Scene, tmp_path: Path
+) -> None:
+    standby.runtime.restore(CHANGELOG, rows(0, Row(0, b"a", b"old")))
+    standby.runtime.restore(CHANGELOG, rows(2, Row(2, b"a", b"new")))
+    assert isinstance(standby.runtime.failure, StateDamagedError)
+    assert "the records of its changelog from offset 1 to 2 are missing. Start the worker again" in str(
+        standby.runtime.failure
+    )
+    assert standby.store.get(b"a") == b"old"
+    standby.store.close()
+    again, damage = open_store(tmp_path / "s", StoreMemory(StoreLimits()))
+    standby.store = again  # the fixture closes it
+    assert (damage, again.changelog_offset) == ("it was found damaged while the worker ran", None)
