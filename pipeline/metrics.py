@@ -42,6 +42,7 @@ class Metrics:
         self._dead_letters = self._counters(catalogue.DEAD_LETTERS)
         self._forwarded = self._counters(catalogue.RECORDS_FORWARDED)
         self._clamped = self._counters(catalogue.TIMESTAMPS_CLAMPED)
+        self._missed = self._counters(catalogue.RECORDS_MISSED)
         self._checkpoint_keys = self._counters(catalogue.CHECKPOINT_KEYS)
         self._restored = self._counters(catalogue.STATE_RESTORED)
         self._processing_duration = self._histogram(catalogue.ALERT_PROCESSING_DURATION)
@@ -77,6 +78,10 @@ class Metrics:
     def clamped(self, reason: str, count: int = 1) -> None:
         """Count timestamps set back."""
         self._clamped.add((reason,), count)
+
+    def missed(self, topic: str, partition: int, count: int) -> None:
+        """Count offsets that were deleted unread."""
+        self._missed.add((topic, str(partition)), count)
 
     def processing_took(self, seconds: float, count: int = 1) -> None:
         """Observe the time from produce to change, of `count` changes at once."""

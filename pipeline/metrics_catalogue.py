@@ -83,6 +83,13 @@ TIMESTAMPS_CLAMPED = Definition(
     "Timestamps further ahead than ingest.max_future_skew, which were set back, by reason.",
     ("reason",),
 )
+RECORDS_MISSED = Definition(
+    MetricKind.COUNTER,
+    "core_alerts_records_missed_total",
+    "Offsets of an input that were deleted before they were read. Anything above 0: alerts are gone; "
+    "lengthen the topic's retention.",
+    ("topic", "partition"),
+)
 CONSUMER_LAG = Definition(
     MetricKind.GAUGE,
     "core_alerts_consumer_lag_records",
@@ -138,6 +145,7 @@ CATALOGUE = (
     DEAD_LETTERS,
     RECORDS_FORWARDED,
     TIMESTAMPS_CLAMPED,
+    RECORDS_MISSED,
     CONSUMER_LAG,
     CHECKPOINT_DURATION,
     CHECKPOINT_KEYS,

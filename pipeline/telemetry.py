@@ -39,6 +39,10 @@ class Telemetry:
         """Changelog records were applied."""
         self._metrics.restored(records)
 
+    def missed(self, topic: str, partition: int, count: int) -> None:
+        """Offsets of an input were deleted unread."""
+        self._metrics.missed(topic, partition, count)
+
     def batch_took(self, seconds: float) -> None:
         """A batch was processed."""
         self._metrics.batch_took(seconds)

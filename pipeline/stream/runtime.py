@@ -48,6 +48,9 @@ class Observer(Protocol):
     def restored(self, records: int) -> None:
         """Changelog records were applied."""
 
+    def missed(self, topic: str, partition: int, count: int) -> None:
+        """Offsets of an input were deleted unread."""
+
     def batch_took(self, seconds: float) -> None:
         """A batch was processed."""
 
@@ -206,8 +209,20 @@ class Runtime:
         task = self._tasks.get(tp.partition)
         return task.step.next_offset or None if task is not None else None
 
-    def begins_at(self, tp: TP, offset: int) -> None:
-        """Take note of where an input is read from: its state says so, or where that knows nothing, the group."""
+    def begins_at(self, tp: TP, offset: int, missed: int) -> None:
+        """Take note of where an input is read from: its state says so, or where that knows nothing, the group.
+
+        Where the topic begins only after that, `missed` offsets are gone.
+        """
+        if missed and self._begins.get(tp.partition) != offset:
+            self._observer.missed(tp.topic, tp.partition, missed)
+            log.error(
+                "records were deleted before they were read: lengthen the retention of the topic",
+                topic=tp.topic,
+                partition=tp.partition,
+                first=offset - missed,
+                last=offset - 1,
+            )
         self._begins[tp.partition] = offset
 
     def committable(self, tp: TP) -> int | None:

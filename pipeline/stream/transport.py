@@ -58,8 +58,8 @@ class Feed(Protocol):
     def next_offset(self, tp: TP) -> int | None:
         """Return the offset that the state of the input `tp` goes on from; None if it knows of none."""
 
-    def begins_at(self, tp: TP, offset: int) -> None:
-        """Take note that the input `tp` is read from there."""
+    def begins_at(self, tp: TP, offset: int, missed: int) -> None:
+        """Take note that the input `tp` is read from there; so many offsets before it were deleted unread."""
 
     def committable(self, tp: TP) -> int | None:
         """Return the offset that may be committed for `tp`, None for nothing new."""
@@ -367,20 +367,11 @@ class BatchConsumer(driver.Consumer):
             if offset is not None and offset > (ends.get(tp) or 0):
                 feed.fail(recreated(tp, offset, ends.get(tp) or 0))
                 return False
-            begin = begins.get(tp) or 0
             # Said for each: a committed offset of 0, or none, is where aiokafka's own seek does nothing, and a fetcher
             # that was somewhere already would stay there.
-            place = max(self._committed_offset[tp] or 0, begin) if offset is None else offset
-            if place < begin:
-                log.error(
-                    "records were deleted before they were read: give the input topic a longer retention",
-                    topic=tp.topic,
-                    partition=tp.partition,
-                    first=place,
-                    last=begin - 1,
-                )
-            places[tp] = max(place, begin)
-            feed.begins_at(tp, places[tp])
+            known = self._committed_offset[tp] if offset is None else offset
+            places[tp] = max(known or 0, begins.get(tp) or 0)
+            feed.begins_at(tp, places[tp], missed=0 if known is None else places[tp] - known)
         await self._thread.seek_wait(places)
         self._read_offset.update(places)
         return restored

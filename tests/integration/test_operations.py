@@ -4,7 +4,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from agents.ingest import RAW_TOPIC
 from tests.integration.harness.faults import load
 from tests.integration.harness.scene import GUARANTEES, Guarantee, Scene, now_ms
 from tests.integration.harness.traffic import PARTITIONS, PLAIN, traffic
@@ -62,6 +65,36 @@ def test_a_worker_names_the_topics_that_are_missing(broker: Broker, tmp_path: Pa
         assert worker.wait(60) in (1, 2)
         assert "nobody-made-its-topic-ingest-changelog" in worker.log
         assert "core-alerts topics create" in worker.log
+
+
+def test_records_that_were_deleted_unread_are_told_of_and_do_not_stop_a_worker(broker: Broker, tmp_path: Path) -> None:
+    start = now_ms() - 3600_000
+    with Scene(broker.bootstrap, tmp_path, "at_least_once") as scene:
+        worker = scene.start_worker()
+        worker.wait_ready()
+        scene.sender.send(traffic(24, 400, start, 6, PLAIN))
+        scene.drain()
+        worker.terminate()
+        processed = scene.committed()
+        scene.sender.send(traffic(25, 400, start + 10_000, 6, PLAIN))
+        deleted_to = delete_all(scene)
+        scene.sender.send(traffic(26, 400, start + 20_000, 6, PLAIN))
+        worker = scene.start_worker()
+        worker.wait_ready()
+        wait_for("progress", lambda: all(scene.committed()[p] > at for p, at in deleted_to.items()), 30, worker.tail)
+        told = worker.events("records were deleted before they were read: lengthen the retention of the topic")
+        assert {one["partition"]: (one["first"], one["last"] + 1) for one in told} == {
+            p: (processed[p], deleted_to[p]) for p in processed
+        }
+        assert metric(worker, "core_alerts_records_missed_total") == 400
+        assert worker.terminate()[0] == 0
+
+
+def delete_all(scene: Scene) -> dict[int, int]:
+    """Delete every record of alerts.raw, as its retention would; return where each partition begins now."""
+    ends = [TopicPartition(RAW_TOPIC, p, end) for p, end in scene.ends(RAW_TOPIC).items()]
+    admin = AdminClient(scene.client)
+    return {tp.partition: int(done.result(10).low_watermark) for tp, done in admin.delete_records(ends).items()}
 
 
 def test_probes_and_metrics_tell_what_the_worker_did(broker: Broker, tmp_path: Path) -> None:

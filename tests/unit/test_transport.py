@@ -31,7 +31,7 @@ class Fetcher(SimpleNamespace):
     """The far side: the thread with aiokafka's consumer, which knows where it was sent last."""
 
     def __init__(self) -> None:
-        super().__init__(sought=[])
+        super().__init__(sought=[], first=0)
 
     def fetch_state(self, tp: TP) -> None:
         return None
@@ -42,7 +42,7 @@ class Fetcher(SimpleNamespace):
         return dict.fromkeys(tps, 10_000)
 
     async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
-        return dict.fromkeys(tps, 0)
+        return dict.fromkeys(tps, self.first)
 
     async def seek_wait(self, places: Mapping[TP, int]) -> None:
         self.sought.append(places[INPUT])
@@ -53,6 +53,7 @@ class Consumer(BatchConsumer):
 
     def __init__(self, *rounds: Callable[[Consumer], Any]) -> None:
         self.at: int | None = None  # where the state of the input is; None: not restored
+        self.missed: list[int] = []
         self.taken: list[tuple[int, list[int]]] = []
         self._rounds = list(rounds)
         self._stopped: Any = asyncio.Event()
@@ -74,7 +75,7 @@ class Consumer(BatchConsumer):
             changelog_topics=set(),
             is_restored=lambda tp: self.at is not None,
             next_offset=lambda tp: self.at,
-            begins_at=lambda tp, offset: None,
+            begins_at=lambda tp, offset, missed: self.missed.append(missed),
         )
         index: defaultdict[TP, set[Any]] = defaultdict(set)
         self.app: Any = SimpleNamespace(
@@ -196,3 +197,12 @@ def test_a_seek_that_fails_is_tried_again() -> None:
 
     done = Consumer(fails_once, brings(900, 901), brings(500, 500)).run_to_its_end()
     assert done.taken == [(500, [500])]
+
+
+def test_an_input_that_begins_after_the_state_s_place_is_read_from_there_and_told_of() -> None:
+    async def restored_too_late(consumer: Consumer) -> None:
+        consumer._thread.first = 700
+        await restores(consumer)
+
+    done = Consumer(restored_too_late, brings(700, 700)).run_to_its_end()
+    assert (done._thread.sought, done.missed, done.taken) == ([700], [200], [(700, [700])])

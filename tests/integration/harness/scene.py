@@ -98,7 +98,7 @@ class Scene:
         self.client = plain.confluent()
         self._offsets = GroupOffsets(self.client, group, RAW_TOPIC, PARTITIONS)
         topics = (RAW_TOPIC, ENRICHED_TOPIC, DEAD_TOPIC, self.changelog)
-        self.begin = {topic: self._ends(topic) for topic in topics}
+        self.begin = {topic: self.ends(topic) for topic in topics}
         self._offsets.begin_at(self.begin[RAW_TOPIC])
         self.readers = {topic: TopicReader(self.client, topic, self.begin[topic]) for topic in topics}
         self.sender = Sender(self.client, RAW_TOPIC)
@@ -199,7 +199,8 @@ class Scene:
         told = {topic: found(self.read(topic)) for topic in (ENRICHED_TOPIC, DEAD_TOPIC)}
         return compare(len(raw), wanted, Outcome(told, newest_rows(self.read(self.changelog))))
 
-    def _ends(self, topic: str) -> dict[int, int]:
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return where each partition of a topic ends."""
         consumer = Consumer({**self.client, "group.id": "ends", "log_level": 2})
 
         def ends() -> dict[int, int] | None:
