@@ -42,7 +42,6 @@ def test_workers_that_come_and_go_under_load_hand_over_without_loss(
         assert verdict.faults(exactly_once=scene.exactly_once) == {}
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_worker_that_comes_back_after_it_was_expelled_does_no_harm(
     broker: Broker, tmp_path: Path, guarantee: Guarantee
