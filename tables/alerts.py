@@ -120,8 +120,11 @@ class AlertTable:
 
     def add(self, key: bytes, alert: Alert, body: Body) -> None:
         """Keep a new alert and what its sender said."""
-        alert.name = self._shared(alert.name)
-        alert.tenant = self._shared(alert.tenant)
+        names = self._names
+        if len(names) >= _NAMES_KEPT:  # names nobody carries any more must not stay for ever
+            names.clear()
+        alert.name = names.setdefault(alert.name, alert.name)
+        alert.tenant = names.setdefault(alert.tenant, alert.tenant)
         alert.key = key
         self._alerts[key] = alert
         self._bodies[key] = body

@@ -40,9 +40,9 @@ class Arrivals:
         self.plain = False  # no record holds anything beyond the contract
         self.sent = self._decoded(values, strictly=strictly)
         self.memos = [  # memo_of, without the call
-            hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
-            if isinstance(sent, raw.RawAlert)
-            else 0
+            0
+            if isinstance(sent, RejectedRecordError)
+            else hash((sent.tenant_id, sent.name, sent.fingerprint, bytes(sent.labels)))
             for sent in self.sent
         ]
         unknown = [index for index, memo in enumerate(self.memos) if memo not in known]
