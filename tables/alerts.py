@@ -93,12 +93,13 @@ class AlertTable:
         if alert is None and not self._complete and (row := self._store.get(key)) is not None:
             alert, _, _ = self._read(key, row)
             self._alerts[key] = alert
+            self._arm(alert)  # as in `find`
         return alert
 
     def _settle(self, alert: Alert, was_open: bool) -> None:
         """Take note of what counters say of an alert: whether it is open, and when it wants to be looked at."""
         self.open_count += alert.open - was_open
-        if not alert.timer or due_at(alert, self._periods) < alert.timer * 1000 - 1000:
+        if second_of(due_at(alert, self._periods)) < alert.timer:
             self._arm(alert)
 
     def _arm(self, alert: Alert) -> None:
