@@ -235,20 +235,25 @@ class IngestStep:
                     self._rearm(alert)
                     ring_at = timers.next_ms
             else:
-                self._take(record, sent, arrivals, index, at)
+                self._take(record, sent, arrivals, index, at, alert)
                 ring_at = timers.next_ms
             progress.offset = record.offset + 1
         return len(batch)
 
-    def _take(self, record: Record, sent: raw.RawAlert, arrivals: Arrivals, index: int, at: int) -> None:
-        """Process a record that is not a plain repeat: what it says, and its place in its batch."""
+    def _take(
+        self, record: Record, sent: raw.RawAlert, arrivals: Arrivals, index: int, at: int, known: Alert | None
+    ) -> None:
+        """Process a record that is not a plain repeat: what it says, its place in its batch, and who it may be."""
         tenant = sent.tenant_id
         try:
             raw.check(sent, tenant_is_known=tenant in self._partitions)
             severity = self._severities.get(sent.severity)
             if severity is None:
                 severity = self._severity_of(sent.severity)
-            fingerprint, labels = arrivals.identity(index)
+            if known is not None and known.name == sent.name and known.tenant == tenant:
+                fingerprint, labels = known.fingerprint, raw.labels_of(sent)
+            else:
+                fingerprint, labels = arrivals.identity(index)
             extra = None if arrivals.plain else raw.extra_of(record.value or b"")
             if self._partitions.get(tenant) == self.progress.partition and not record.headers:  # the usual case
                 origin: tuple[str, int, int] | None = (self.progress.topic, self.progress.partition, record.offset)
