@@ -267,12 +267,11 @@ class IngestStep:
         firing = sent.status != raw.RESOLVED
         ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
         starts_at = None if sent.starts_at is None else to_ms(sent.starts_at)
+        seen = Observation(firing, severity, at, starts_at, ends_at, sent.value)
         key = keys.alert(tenant, fingerprint)
         alert = self.alerts.find(key)
         change: Change | Unchanged | None
-        if sent.id is not None and self._is_second_copy(
-            sent, fingerprint, Observation(firing, severity, at, starts_at, ends_at, sent.value)
-        ):
+        if sent.id is not None and self._is_second_copy(sent, fingerprint, seen):
             self._processed(sent, severity)
             self._tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
             if alert is not None and alert.open and firing and at > alert.last_event:
@@ -283,7 +282,7 @@ class IngestStep:
         if alert is None and firing:
             body = self._body(sent, extra)
             # Its first record is in no tally yet: `tallied` is 0, and the next snapshot counts it.
-            alert = lifecycle.opened(tenant, fingerprint, sent.name, severity, at, starts_at, ends_at, sent.value)
+            alert = lifecycle.opened(tenant, fingerprint, sent.name, seen)
             self.alerts.add(key, alert, body)
             change = Change.OPENED
         elif alert is None:
@@ -294,7 +293,6 @@ class IngestStep:
             self._processed(sent, severity)
             self._count_repeats(alert)  # before its severity changes
             was_open = alert.open
-            seen = Observation(firing, severity, at, starts_at, ends_at, sent.value)
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
             if isinstance(change, Unchanged):

@@ -59,8 +59,8 @@ class AlertTable:
         self.dirty: list[Alert] = []  # whose rows have to be written
         self._complete = True  # every alert of the partition is a live object: a miss needs no look at the store
         self._names: dict[str, str] = {}  # one string object per name or tenant, however many alerts carry it
-        self._tenants: dict[bytes, str] = {}  # and for each tenant, as it is in keys
-        self._numbers: dict[int, int] = {}  # and one number object for all rows of one snapshot
+        self._tenant = b"", ""  # that of the row read last, in its key and as it is shared: rows lie by tenant
+        self._numbers: dict[int, int] = {}  # one number object for all rows of one snapshot
         self.memo: dict[int, Alert] = {}  # hash of a label text as sent -> its alert
         self.open_count = 0
 
@@ -121,11 +121,8 @@ class AlertTable:
 
     def add(self, key: bytes, alert: Alert, body: Body) -> None:
         """Keep a new alert and what its sender said."""
-        names = self._names
-        if len(names) >= _NAMES_KEPT:  # names nobody carries any more must not stay for ever
-            names.clear()
-        alert.name = names.setdefault(alert.name, alert.name)
-        alert.tenant = names.setdefault(alert.tenant, alert.tenant)
+        alert.name = self._shared(alert.name)
+        alert.tenant = self._shared(alert.tenant)
         alert.key = key
         self._alerts[key] = alert
         self._bodies[key] = body
@@ -240,11 +237,10 @@ class AlertTable:
             told_count, labels, _, _, _, _, own,
         ) = decoded(key, row, _decode_row, _VERSION)  # fmt: skip
         _, in_key, fingerprint = key.split(b"\0", 2)
-        tenant = self._tenants.get(in_key)
-        if tenant is None:
-            tenant = self._tenants[in_key] = self._shared(in_key.decode())
+        if in_key != self._tenant[0]:
+            self._tenant = in_key, self._shared(in_key.decode())
         alert = Alert(
-            tenant,
+            self._tenant[1],
             fingerprint.decode(),
             self._shared(name),
             _SEVERITIES[severity],

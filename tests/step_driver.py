@@ -51,6 +51,13 @@ def resolved(offset: int, timestamp: int, **fields: Any) -> Record:
     return Record(offset, timestamp, alert_json(status="resolved", **fields))
 
 
+class Deaf:
+    """An observer that notes nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
 def make_step(
     store: DictStore | None = None,
     *,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jgo
 
+from pipeline.dev.file_lock import one_at_a_time
 from pipeline.dev.lock import load_lock, sha256_of
 from pipeline.dev.maven import repositories
 from pipeline.domain.errors import InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pipeline.dev.lock import KafkaLock, LockedJar
 
@@ -65,7 +64,7 @@ def ensure_jars(
     lock = lock or load_lock()
     folder = (cache or cache_dir()) / f"kafka-{lock.kafka}"
     folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder / "fetch.lock"):
+    with one_at_a_time(folder / "fetch.lock"):
         verified = _load_verified(folder)
         missing = [jar for jar in lock.jars if not _is_trusted(folder / jar.filename, jar.sha256, verified)]
         if missing:
@@ -131,11 +130,3 @@ def _fetch_one(jar: LockedJar, folder: Path, landing: Path, fetch: Fetch) -> Non
         trouble = f"what arrived has SHA-256 {found} where the lock says {jar.sha256}"
     message = f"{jar.filename} of the development broker could not be fetched ({_TRIES} tries): {trouble}. {_REMEDY}"
     raise InfrastructureError(message)
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Let one process at a time through."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

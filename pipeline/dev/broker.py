@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.dev.artifacts import ensure_jars
+from pipeline.dev.file_lock import one_at_a_time
 from pipeline.dev.java import find_java
 from pipeline.dev.launch import answers, format_storage, java_environment, kafka_command
 from pipeline.dev.lock import load_lock
@@ -20,7 +19,7 @@ from pipeline.dev.state import Home, Record, load_record, save_record
 from pipeline.domain.errors import ConfigurationError, InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 START_TIMEOUT_S = 60.0
@@ -67,7 +66,7 @@ def start(
     """
     home = Home.of(data_dir)
     _make(home)
-    with _held(home):
+    with one_at_a_time(home.lock):
         record = load_record(home)
         if record is not None and _runs(record):
             _refuse_other_port(home, record, port)
@@ -97,7 +96,7 @@ def stop(data_dir: Path) -> bool:
     home = Home.of(data_dir)
     if not home.root.is_dir():
         return False
-    with _held(home):
+    with one_at_a_time(home.lock):
         record = load_record(home)
         if record is None:
             return False
@@ -213,11 +212,3 @@ def _last_words(home: Home) -> str:
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
     ]
     return "\n".join(lines) or "  (nothing was logged)"
-
-
-@contextmanager
-def _held(home: Home) -> Iterator[None]:
-    """Let one process at a time start or stop the broker here."""
-    with home.lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -18,23 +18,14 @@ from pipeline.domain.reasons import Told, Unchanged
 
 if TYPE_CHECKING:
     from pipeline.domain.alert import Observation, Periods
-    from pipeline.domain.severity import Severity
 
 
-def opened(
-    tenant: str,
-    fingerprint: str,
-    name: str,
-    severity: Severity,
-    at: int,
-    starts_at: int | None,
-    ends_at: int | None,
-    value: float | None,
-) -> Alert:
-    """Return the alert that a first firing record at `at` opens."""
+def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert:
+    """Return the alert that a first firing record opens."""
+    at = seen.at
+    starts_at = at if seen.starts_at is None else seen.starts_at
     # By position, in the order of the fields: half the cost, and this is what a storm of new alerts does most.
-    begun = at if starts_at is None else starts_at
-    return Alert(tenant, fingerprint, name, severity, True, 1, begun, at, at, ends_at, value, at, 1)
+    return Alert(tenant, fingerprint, name, seen.severity, True, 1, starts_at, at, at, seen.ends_at, seen.value, at, 1)
 
 
 def observe(alert: Alert, seen: Observation, periods: Periods) -> Change | Unchanged | None:

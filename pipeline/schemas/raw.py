@@ -107,13 +107,11 @@ def check(alert: RawAlert, *, tenant_is_known: bool = False) -> None:
         )
     if not alert.name:
         raise RejectedRecordError(Rejection.MISSING_NAME, "name is empty")
-    if len(alert.name) > _SHORT:
+    if len(alert.name) > _SHORT or alert.id or alert.fingerprint:
         _check_length(alert.name, limits.NAME, Rejection.NAME_TOO_LONG, "name")
-    if alert.id is not None:
         _check_length(alert.id, limits.ID, Rejection.ID_TOO_LONG, "id")
-    if alert.fingerprint is not None:
         _check_length(alert.fingerprint, limits.FINGERPRINT, Rejection.FINGERPRINT_TOO_LONG, "fingerprint")
-    if alert.status != FIRING and alert.status not in (RESOLVED, None):
+    if alert.status not in (FIRING, RESOLVED, None):
         raise RejectedRecordError(
             Rejection.UNKNOWN_STATUS, f"status {alert.status[:80]!r}: wanted 'firing' or 'resolved'"
         )

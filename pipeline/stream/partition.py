@@ -102,7 +102,6 @@ class PartitionTask:
         self._snapshot_at = time.monotonic() - plan.interval * (number % _STAGGER) / _STAGGER
         self._commit_took = 0.0  # seconds, the last one
         self._checkpoint_cost = 0.0  # CPU seconds of taking the last snapshot and writing it to the store
-        self._snapshot_offset = step.next_offset
         self.pending = False  # something happened since the last snapshot
         self._told_group: int | None = None  # exactly_once: the offset that the group has been told
         self._told_group_at = 0.0
@@ -146,7 +145,7 @@ class PartitionTask:
 
     async def checkpoint_if_due(self, *, busy: bool) -> None:
         """Make a checkpoint if something is pending, or the group is to be told, and the interval is over."""
-        if (self.pending or self._owes_group(_GROUP_OFFSET_SECONDS)) and self._is_due(busy=busy):
+        if (self.pending or (self._owes_group and self._may_tell_group)) and self._is_due(busy=busy):
             async with self._turn:
                 await self._checkpoint_if_free()
 
@@ -154,7 +153,7 @@ class PartitionTask:
         """Make everything durable."""
         async with self._turn:
             await self._wait_for_checkpoint()
-            if self.pending or self._owes_group():
+            if self.pending or self._owes_group:
                 await self._commit(self._take_snapshot(), tell_group=True)
 
     async def abandon(self) -> None:
@@ -163,11 +162,15 @@ class PartitionTask:
             self._checkpoint.cancel()
             await asyncio.wait([self._checkpoint])
 
-    def _owes_group(self, seconds: float = 0.0) -> bool:
-        """Say whether the group's offset is behind what is durable, and was written so many seconds ago."""
-        if not self._plan.exactly_once or self.durable_offset == self._told_group:
-            return False
-        return time.monotonic() - self._told_group_at >= seconds
+    @property
+    def _owes_group(self) -> bool:
+        """Say whether the group's offset, which transactions carry, is behind what is durable."""
+        return self._plan.exactly_once and self.durable_offset != self._told_group
+
+    @property
+    def _may_tell_group(self) -> bool:
+        """Say whether it is time to tell the group again."""
+        return time.monotonic() - self._told_group_at >= _GROUP_OFFSET_SECONDS
 
     def _is_due(self, *, busy: bool) -> bool:
         """Say whether it is time for a checkpoint: the interval is over and, while there is work, work is mostly work.
@@ -260,9 +263,7 @@ class PartitionTask:
         for leaving in snapshot.sent:
             await (await leaving).delivered()
         producer, plan = self._state_producer, self._plan
-        tell_group = plan.exactly_once and (
-            tell_group or time.monotonic() - self._told_group_at >= _GROUP_OFFSET_SECONDS
-        )
+        tell_group = plan.exactly_once and (tell_group or self._may_tell_group)
         written_to = {(topic, one.partition) for topic, outputs in snapshot.outputs.items() for one in outputs}
         await producer.begin(written_to | {(plan.changelog_topic, self.number)})
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]

@@ -195,9 +195,9 @@ class Runtime:
         if known is not None and records.begin > known + 1:
             self.fail(store.incomplete(known + 1, records.begin))
             return
-        new = {record.key: record.value for record in records if known is None or record.offset > known}
+        new = [record for record in records if known is None or record.offset > known]
         if new:
-            store.write(new, records[-1].offset)
+            store.write({record.key: record.value for record in new}, new[-1].offset)
             self._observer.restored(len(new))
 
     def is_restored(self, tp: TP) -> bool:

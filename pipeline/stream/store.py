@@ -200,12 +200,10 @@ class PartitionStore:
         value = self.get(_WRITTEN_AT)
         return value is not None and _now_ms() - int.from_bytes(value, "big") > _TOO_OLD // timedelta(milliseconds=1)
 
-    def incomplete(self, begin: int, end: int) -> StateDamagedError:
+    def incomplete(self, begin: int, end: int) -> InfrastructureError:
         """Return the error for changelog records that never arrived, and let the next start wipe the store."""
-        _mark_of(self.path).touch()
-        return StateDamagedError(
-            f"{self.path}: the records of its changelog from offset {begin} to {end} are missing. "
-            "Start the worker again: it restores the state from its changelog."
+        return self._noted(
+            _error_of(self.path, f"the records of its changelog from offset {begin} to {end} are missing")
         )
 
     def _noted(self, error: InfrastructureError) -> InfrastructureError:
@@ -214,7 +212,7 @@ class PartitionStore:
         Not all damage shows when every row is read once: filters and indexes are met by look-ups only.
         """
         if isinstance(error, StateDamagedError):
-            _mark_of(self.path).touch()
+            _mark_of(self.path, "damaged").touch()
         return error
 
     def close(self) -> None:
@@ -226,7 +224,7 @@ class PartitionStore:
             self._db.close()
         else:
             self._db.close()
-            _closed_mark_of(self.path).touch()
+            _mark_of(self.path, "closed").touch()
 
     def wipe(self) -> None:
         """Delete everything and start empty."""
@@ -243,10 +241,10 @@ def open_store(path: Path, memory: StoreMemory) -> tuple[PartitionStore, str | N
     After a clean stop it would be found just as well by whoever loads the rows, which stops the worker; the next start
     finds the mark that says so.
     """
-    closed = _closed_mark_of(path)
+    closed = _mark_of(path, "closed")
     was_closed = closed.exists()
     closed.unlink(missing_ok=True)
-    mark = _mark_of(path)
+    mark = _mark_of(path, "damaged")
     if mark.exists():
         shutil.rmtree(path, ignore_errors=True)
         mark.unlink()
@@ -277,12 +275,9 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _mark_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.damaged")
-
-
-def _closed_mark_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.closed")
+def _mark_of(path: Path, what: str) -> Path:
+    """Return the file beside a store that says it was found `damaged`, or was `closed` as it should be."""
+    return path.with_name(f"{path.name}.{what}")
 
 
 def _error_of(path: Path, text: str) -> InfrastructureError:

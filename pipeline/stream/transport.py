@@ -304,7 +304,8 @@ class BatchConsumer(driver.Consumer):
 
     async def _hand_over(self, tp: TP, fetched: Fetched, generation: int, feed: Feed) -> None:
         read_from = self._read_offset[tp]
-        records, begin = list[Any](fetched), fetched.begin
+        records: Sequence[Any] = fetched
+        begin = fetched.begin
         if read_from is not None and begin < read_from:
             records, begin = [record for record in records if record.offset >= read_from], read_from
             if not records:
@@ -342,12 +343,12 @@ class BatchConsumer(driver.Consumer):
         Where that is missing too, from the beginning.
         """
         async with self._seeking:
-            generation, dropped = self.app.consumer_generation_id, self._dropped
+            generation = self.app.consumer_generation_id
             self._dropped = False  # what is dropped from here on may be behind the new place
             try:
                 restored = await self._seek_inputs()
             except BaseException:
-                self._dropped = dropped
+                self._dropped = True  # the fetcher may be anywhere now
                 raise
             if restored:
                 self._sought = _Place(generation, self._sought.number + 1)

@@ -30,6 +30,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage, Message
 
 from pipeline.stream import engine, fetching, recovery, table, transport
+from tests.record_batches import built
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # What its tests are written against; a version that is only "at least" would make this file lie.
@@ -472,14 +473,6 @@ def test_a_fetched_record_has_the_fields_that_the_step_reads() -> None:
     assert list(record.headers) == [("name", b"text")]
     for name in ("producer_id", "is_control_batch", "is_transactional", "base_offset", "next_offset", "validate_crc"):
         assert hasattr(batch, name)
-
-
-def built(*records: tuple[bytes, str], compression: int = 0) -> bytes:
-    """Return a batch of records with a header of this name each."""
-    builder = aiokafka.record.default_records.DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 9999)
-    for number, (value, header) in enumerate(records):
-        builder.append(number, 1_700_000_000_000, b"key", value, [(header, b"text")])
-    return bytes(builder.build())
 
 
 @pytest.mark.parametrize("wanted_from", [0, 1, 2])

@@ -11,6 +11,7 @@ from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from pipeline.stream import fetching
+from tests.record_batches import built
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -22,13 +23,6 @@ def inside_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[],
         asyncio.run(test())
 
     return run
-
-
-def a_batch(*values: bytes) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 9999)
-    for number, value in enumerate(values):
-        builder.append(number, 1_700_000_000_000, b"key", value, [])
-    return bytes(builder.build())
 
 
 class OnePartition:
@@ -70,10 +64,10 @@ def mark(offset: int) -> bytes:
 @inside_a_loop
 async def test_records_begin_where_they_were_fetched_from() -> None:
     assignment = OnePartition(5)
-    one = fetched_by(assignment, at(5, a_batch(b"one", b"two")), 5)
+    one = fetched_by(assignment, at(5, built((b"one", "h"), (b"two", "h"))), 5)
     assert (one.begin, [record.offset for record in one], assignment.state.position) == (5, [5, 6], 7)
     # A batch may begin before: the first of it were read already.
-    two = fetched_by(assignment, at(6, a_batch(b"two", b"three")), 7)
+    two = fetched_by(assignment, at(6, built((b"two", "h"), (b"three", "h"))), 7)
     assert (two.begin, [record.offset for record in two], assignment.state.position) == (7, [7], 8)
 
 
@@ -83,18 +77,18 @@ async def test_records_after_fetches_of_nothing_but_marks_begin_where_those_did(
     assert fetched_by(assignment, mark(5), 5) == []
     assert fetched_by(assignment, mark(6) + mark(7), 6) == []
     assert assignment.state.position == 8
-    records = fetched_by(assignment, at(8, a_batch(b"one")), 8)
+    records = fetched_by(assignment, at(8, built((b"one", "h"))), 8)
     assert (records.begin, [record.offset for record in records]) == (5, [8])
-    assert fetched_by(assignment, at(9, a_batch(b"two")), 9).begin == 9
+    assert fetched_by(assignment, at(9, built((b"two", "h"))), 9).begin == 9
 
 
 @inside_a_loop
 async def test_records_after_a_mark_that_came_with_the_records_before_it_begin_at_the_mark() -> None:
     assignment = OnePartition(5)
-    one = fetched_by(assignment, at(5, a_batch(b"one")) + mark(6), 5)
+    one = fetched_by(assignment, at(5, built((b"one", "h"))) + mark(6), 5)
     assert (one.begin, [record.offset for record in one], assignment.state.position) == (5, [5], 7)
     assert fetched_by(assignment, mark(7), 7) == []
-    two = fetched_by(assignment, mark(8) + at(9, a_batch(b"two")), 8)
+    two = fetched_by(assignment, mark(8) + at(9, built((b"two", "h"))), 8)
     assert (two.begin, [record.offset for record in two]) == (6, [9])
 
 
@@ -103,6 +97,6 @@ async def test_records_after_a_seek_begin_where_it_led_to() -> None:
     assignment = OnePartition(5)
     assert fetched_by(assignment, mark(5), 5) == []
     assignment.state.seek(20)
-    assert fetched_by(assignment, at(6, a_batch(b"stale")), 6) == []  # fetched before the seek
-    records = fetched_by(assignment, at(20, a_batch(b"one")), 20)
+    assert fetched_by(assignment, at(6, built((b"stale", "h"))), 6) == []  # fetched before the seek
+    records = fetched_by(assignment, at(20, built((b"one", "h"))), 20)
     assert (records.begin, [record.offset for record in records]) == (20, [20])

@@ -54,10 +54,7 @@ def live(*happenings: Happening) -> tuple[Alert | None, list[Outcome]]:
         elif alert is not None:
             outcomes.append(lifecycle.observe(alert, happening, PERIODS))
         elif happening.firing:
-            alert = lifecycle.opened(
-                *("acme", "f0", "HighCPU", happening.severity, happening.at),
-                *(happening.starts_at, happening.ends_at, happening.value),
-            )
+            alert = lifecycle.opened("acme", "f0", "HighCPU", happening)
             outcomes.append(OPENED)
         else:
             outcomes.append(UNKNOWN)

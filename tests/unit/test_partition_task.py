@@ -11,7 +11,7 @@ from agents.ingest import IngestStep
 from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.partition import PartitionTask, Plan
 from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory
-from tests.step_driver import T0, Driver, firing, make_step, process
+from tests.step_driver import T0, Deaf, Driver, firing, make_step, process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,13 +64,6 @@ class TakingProducer:
         self.transactions[-1]["group"] = (group, *offsets.values())
 
     async def commit(self) -> None: ...
-
-
-class Deaf:
-    """An observer that notes nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
 
 
 def test_a_checkpoint_that_fails_is_known_at_once_though_nobody_asks_for_it(tmp_path: Path) -> None:
@@ -127,6 +120,14 @@ def store(tmp_path: Path) -> Iterator[PartitionStore]:
     one.close()
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock of the task: one number, to be moved."""
+    seconds = [1000.0]
+    monkeypatch.setattr("pipeline.stream.partition.time.monotonic", lambda: seconds[0])
+    return seconds
+
+
 def a_task(store: PartitionStore, producer: Any, step: IngestStep | None = None) -> PartitionTask:
     observer: Any = Deaf()
     return PartitionTask(0, PLAN, step or make_step(), store, producer, None, observer, lambda _: None)
@@ -146,10 +147,9 @@ def test_a_transaction_names_every_partition_that_it_writes_to_before_it_writes(
 
 
 def test_the_group_is_told_at_most_once_a_second_and_of_everything_in_the_end(
-    store: PartitionStore, monkeypatch: pytest.MonkeyPatch
+    store: PartitionStore, now: list[float]
 ) -> None:
-    producer, now = TakingProducer(), [1000.0]
-    monkeypatch.setattr("pipeline.stream.partition.time.monotonic", lambda: now[0])
+    producer = TakingProducer()
 
     async def run() -> None:
         task = a_task(store, producer)
@@ -173,11 +173,8 @@ def test_the_group_is_told_at_most_once_a_second_and_of_everything_in_the_end(
     ]
 
 
-def test_a_partition_that_is_given_away_tells_the_group_where_it_is(
-    store: PartitionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    producer, now = TakingProducer(), [1000.0]
-    monkeypatch.setattr("pipeline.stream.partition.time.monotonic", lambda: now[0])
+def test_a_partition_that_is_given_away_tells_the_group_where_it_is(store: PartitionStore, now: list[float]) -> None:
+    producer = TakingProducer()
 
     async def run() -> None:
         task = a_task(store, producer)

@@ -15,7 +15,7 @@ from pipeline.stream.fetching import Fetched
 from pipeline.stream.partition import PartitionTask, Plan
 from pipeline.stream.store import PartitionStore, StoreLimits, StoreMemory, open_store
 from pipeline.stream.transport import BatchMessage
-from tests.step_driver import T0, firing, make_step
+from tests.step_driver import T0, Deaf, firing, make_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,13 +28,6 @@ INPUT = TP("alerts.raw", 0)
 CHANGELOG = TP("g-ingest-changelog", 0)
 NEVER = 1e9  # seconds between checkpoints
 NOBODY: Any = None
-
-
-class Deaf:
-    """An observer that notes nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
 
 
 class Row(NamedTuple):
