@@ -1,6 +1,6 @@
 """The ingest agent: raw alerts in, changes out.
 
-parse -> identify -> deduplicate -> lifecycle, for one partition at a time. `IngestStep` is the whole of it
+parse -> identify -> deduplicate -> lifecycle -> suppress, for one partition at a time. `IngestStep` is the whole of it
 without a broker: records and `now` in, outputs and rows out. Times are milliseconds since 1970.
 
 What it does depends on nothing but its records, its state and the wall clock as *sealed* into its state:
@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agents.suppress import tellings
+from agents.suppress.cause import RecordCause, TimerCause
+from agents.suppress.defaults import Defaults
+from agents.suppress.suppression import Suppression
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Body, Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.errors import RejectedRecordError
-from pipeline.domain.ids import id_from_record, id_from_timer
 from pipeline.domain.partitioner import partition_of
 from pipeline.domain.reasons import Rejection, Unchanged
 from pipeline.domain.severity import LABELS, severity_of
@@ -27,8 +30,8 @@ from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import outputs, raw, records
 from pipeline.schemas.identity import Arrivals
-from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
-from pipeline.schemas.records import origin_text
+from pipeline.schemas.outputs import CONTROL_TOPIC, DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
+from pipeline.schemas.own import own_output
 from tables import keys
 from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
@@ -38,9 +41,13 @@ from tables.progress import Progress, read_progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from agents.suppress.cause import Cause
     from pipeline.domain.alert import Alert
     from pipeline.domain.severity import Severity
+    from pipeline.schemas.own import OwnAlert
     from pipeline.schemas.records import Record
+    from pipeline.schemas.rulings import Ruling
+    from tables.control import Pending
     from tables.store import Rows, RowStore
 
 __all__ = ["DEAD_TOPIC", "ENRICHED_TOPIC", "RAW_TOPIC", "IngestStep"]
@@ -69,14 +76,28 @@ class IngestStep:
         capacity: int = _NO_LIMIT,
         sharers: int = 1,
         wall_clock: bool = True,
+        defaults: Defaults | None = None,
         on_report: Callable[[IngestStep, Tally], None] = lambda step, tally: None,
     ) -> None:
         self.periods = periods or Periods()
+        self.progress = Progress(topic, partition, partitions)
+        self._ringing = (
+            0  # the time at which timers are ringing, which is on its way to that of the progress; 0: none are
+        )
         self._timers = TimerWheel()
-        self.alerts = AlertTable(store, self._timers, self.periods, capacity // sharers)
+        self.suppression = Suppression(
+            store,
+            self._timers,
+            self,
+            defaults or Defaults.switched_off(),
+            lambda: self._ringing or self.progress.stream_ms,
+            partition=partition,
+            partitions=partitions,
+        )
+        self.alerts = AlertTable(store, self._timers, self.periods, capacity // sharers, self.suppression.pulse_of)
+        self.suppression.alerts = self.alerts
         self.deliveries = DeliveryTable(store, self._timers, self.periods.delivery, capacity // sharers)
         self._capacity = capacity
-        self.progress = Progress(topic, partition, partitions)
         self._wall_clock = wall_clock
         self._on_report = on_report
         self._horizon = 0 if wall_clock else _NO_TIME
@@ -87,6 +108,8 @@ class IngestStep:
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
         self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
         self._mostly_new = True  # the alerts of the batch before
+        self._control: list[Pending] = []  # taken in, and not yet applied
+        self.is_fresh = store.get(keys.PROGRESS) is None
         self._restore(store)
 
     def _restore(self, store: RowStore) -> None:
@@ -94,11 +117,15 @@ class IngestStep:
         if stored is None:
             return
         self.progress = read_progress(stored, self.progress)
-        self.alerts.load()
+        self.suppression.load(self.progress.stream_ms)
+        self.alerts.load(self.suppression.note)
+        self.suppression.resume(self.progress.stream_ms)
         self.deliveries.load()
         self._set_horizon()
         if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
             self.advance(self.progress.tick_ms)
+        self._control = self.suppression.table.pending()
+        self.apply_control()  # it was sealed that these came here; what they caused may not have left
 
     # -- time
 
@@ -110,7 +137,7 @@ class IngestStep:
     @property
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
-        return self._timers.next_ms
+        return self._timers.next_ms if not self._control else 0
 
     def seal(self, wall_ms: int, *, tick: bool) -> None:
         """Take the wall clock in. The next snapshot carries it, and with `tick` that time moves on to it."""
@@ -125,11 +152,21 @@ class IngestStep:
         self.progress.tick_ms = 0
         self.progress.stream_ms = max(self.progress.stream_ms, now_ms)
         for second, due in self._timers.due(now_ms):
+            self._ringing = second * 1000
             for key in due:
-                if key[:1] == keys.ALERT:
+                kind = key[:1]
+                if kind == keys.ALERT:
                     self._ring(key, second)
-                else:
+                elif kind == keys.DELIVERY:
                     self.deliveries.expire(key, second * 1000)
+                elif kind == keys.TENANT:
+                    cause = TimerCause(self.progress.partition, second * 1000)
+                    self.suppression.agenda.ring(self.suppression.tenant(keys.tenant_of(key)), second, cause)
+                else:
+                    self.suppression.end_minute(second, TimerCause(self.progress.partition, second * 1000))
+        self._ringing = 0
+        if self._control:
+            self.apply_control()
 
     def _set_horizon(self) -> None:
         if self._wall_clock:
@@ -140,24 +177,39 @@ class IngestStep:
         if alert is None or alert.timer != second:
             return
         now = second * 1000
+        if alert.steady_at and alert.steady_at <= now:
+            cause = TimerCause(self.progress.partition, now)
+            self.suppression.settle_flapping(alert, self.alerts.body(key), cause, now)
         change = lifecycle.pass_time(alert, now, self.periods)
-        if change is None and not alert.open and lifecycle.forgotten_at(alert, self.periods) <= now:
+        if (
+            change is None
+            and not alert.open
+            and not alert.steady_at
+            and lifecycle.forgotten_at(alert, self.periods) <= now
+        ):
             self.alerts.drop(key, alert)
             return
         if change is not None:
-            if change is Change.EXPIRED:
-                self.alerts.open_count -= 1
-                self._count_repeats(alert)  # it may be forgotten before the next snapshot
-            self.alerts.touch(alert)
-            deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
-            # A sender may give the same end again and again, so the end alone does not tell two lives apart.
-            timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
-            output_id = id_from_timer(alert.tenant, timer, deadline)
-            origin = f"timer/{self.progress.partition}/{deadline}".encode()
-            body = self.alerts.body(key)
-            labels = _encode_json(raw.labels_in(body.labels))
-            self._tell(alert, change, body, labels, output_id, origin, now)
+            self._tell_of_time(alert, change, now)
         self._arm(alert)
+
+    def _tell_of_time(self, alert: Alert, change: Change, now: int) -> None:
+        """Tell what time alone made of an alert."""
+        body = self.alerts.body(alert.key)
+        deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
+        cause = TimerCause(self.progress.partition, deadline)
+        # A sender may give the same end again and again, so the end alone does not tell two lives apart.
+        timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
+        labels = raw.labels_in(body.labels)
+        if change is Change.REPEATED:
+            self.alerts.touch(alert)
+            ruling = self.suppression.standing(alert)
+            self._emit(alert, change, body, labels, ruling, cause.id_of(alert.tenant, timer), cause, now)
+            return
+        self.alerts.open_count -= 1
+        self._count_repeats(alert)  # it may be forgotten before the next snapshot
+        self.alerts.put_body(alert, body)
+        self._rule_and_tell(alert, change, body, labels, cause.id_of(alert.tenant, timer), cause, now)
 
     def _arm(self, alert: Alert) -> None:
         """See that somebody looks at an alert when time alone next means something to it, and once a day at least.
@@ -178,8 +230,13 @@ class IngestStep:
         progress = self.progress
         while start < len(batch) and batch[start].offset < progress.offset:  # the state holds it already
             start += 1
+        if self._control and not progress.stream_ms and start < len(batch) and not self._begin_time(batch[start]):
+            self._batch_end = batch[-1].offset + 1
+            return start
         rest = batch[start:] if start else batch
-        arrivals = Arrivals(rest, self.alerts.memo, strictly=self._mostly_new)
+        suppression = self.suppression
+        suppression.count_minutes(progress.stream_ms)
+        arrivals = Arrivals(rest, self.alerts.memo, suppression.identities_of, strictly=self._mostly_new)
         self._mostly_new = arrivals.mostly_new
         # Local names: this loop runs once for every alert that anybody sends.
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
@@ -199,8 +256,12 @@ class IngestStep:
                 else:
                     if at >= ring_at:
                         self.advance(at)
+                        suppression.count_minutes(at)
                         ring_at = timers.next_ms
                     progress.stream_ms = stream_ms = at
+                    if self._control:
+                        self.apply_control()
+                        ring_at = timers.next_ms
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
             if isinstance(sent, RejectedRecordError):
@@ -229,6 +290,12 @@ class IngestStep:
                 if not alert.dirty:
                     alert.dirty = True
                     touched(alert)
+                pulse = alert.pulse
+                pulse.left -= 1
+                if alert.key is not pulse.first and not pulse.mixed:
+                    self._meet(alert, bytes(sent.labels))
+                if pulse.left <= 0 and pulse.look(at):
+                    self._begin_storm(alert, record, at)
                 if alert.count == alert.told_count + 1 or (
                     had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000
                 ):
@@ -239,6 +306,16 @@ class IngestStep:
                 ring_at = timers.next_ms
             progress.offset = record.offset + 1
         return len(batch)
+
+    def _begin_time(self, record: Record) -> bool:
+        """Let time begin with the first record, and with it the rules; say whether the wall clock is new enough."""
+        at = record.timestamp
+        if at > self._horizon:
+            if record.offset >= self.progress.judged_to and self._wall_clock:
+                return False
+            at = self.progress.wall_ms
+        self.advance(max(0, at))
+        return True
 
     def _take(
         self, record: Record, sent: raw.RawAlert, arrivals: Arrivals, index: int, at: int, known: Alert | None
@@ -285,6 +362,7 @@ class IngestStep:
             alert = lifecycle.opened(tenant, fingerprint, sent.name, seen)
             self.alerts.add(key, alert, body)
             change = Change.OPENED
+            self._pulse(alert, labels, record, at)
         elif alert is None:
             self._processed(sent, severity)
             self._tally.unchanged[Unchanged.UNKNOWN_ALERT] += 1
@@ -295,6 +373,8 @@ class IngestStep:
             was_open = alert.open
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
+            if firing:
+                self._pulse(alert, labels, record, at)
             if isinstance(change, Unchanged):
                 self._tally.unchanged[change] += 1
                 return
@@ -309,11 +389,25 @@ class IngestStep:
                 alert.name = sent.name
             self.alerts.put_body(alert, body)
         self.alerts.remember(arrivals.memos[index], alert)
+        cause = RecordCause(*origin, record.headers)
+        self._rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change.value), cause, at)
         self._rearm(alert)
-        topic, partition, offset = origin
-        output_id = id_from_record(tenant, topic, partition, offset, change.value)
-        origin_header = origin_text(topic, partition, offset)
-        self._tell(alert, change, body, _encode_json(labels), output_id, origin_header, at, record.headers)
+
+    def _pulse(self, alert: Alert, labels: dict[str, str], record: Record, at: int) -> None:
+        """Count a firing record, and see whether a storm begins with it."""
+        pulse = alert.pulse
+        pulse.left -= 1
+        if alert.key is not pulse.first and not pulse.mixed:
+            pulse.meet(alert.key, alert.name, instance_of(alert, labels))
+        if pulse.left <= 0 and pulse.look(at):
+            self._begin_storm(alert, record, at)
+
+    def _meet(self, alert: Alert, labels: bytes) -> None:
+        alert.pulse.meet(alert.key, alert.name, instance_of(alert, raw.labels_in(labels)))
+
+    def _begin_storm(self, alert: Alert, record: Record, at: int) -> None:
+        cause = RecordCause(self.progress.topic, self.progress.partition, record.offset)
+        self.suppression.begin_storm(alert.pulse, alert.tenant, cause, at)
 
     def _body(self, sent: raw.RawAlert, extra: bytes | None) -> Body:
         annotations = _encode_json(sent.annotations) if sent.annotations else _NOTHING_SAID
@@ -390,36 +484,109 @@ class IngestStep:
 
     # -- outputs
 
-    def _reject(self, record: Record, error: RejectedRecordError, at: int) -> None:
-        topic, partition = self.progress.topic, self.progress.partition
+    def _reject(self, record: Record, error: RejectedRecordError, at: int, topic: str = RAW_TOPIC) -> None:
+        partition = self.progress.partition
         self._emitted.dead.append(outputs.dead_letter(record, error, topic=topic, partition=partition, at=at))
         self._tally.rejected[error.reason] += 1
 
-    def _tell(
+    def _rule_and_tell(
+        self, alert: Alert, change: Change, body: Body, labels: dict[str, str], output_id: str, cause: Cause, at: int
+    ) -> None:
+        """Ask who suppresses a change, tell it, and then what it means for other alerts."""
+        change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, at)
+        self._emit(alert, change, body, labels, ruling, output_id, cause, at)
+        if affected:
+            self.suppression.recheck(self.suppression.tenant(alert.tenant), affected, cause, at)
+
+    def _emit(
         self,
         alert: Alert,
         change: Change,
         body: Body,
-        labels: bytes,
+        labels: dict[str, str],
+        ruling: Ruling,
         output_id: str,
-        origin: bytes,
+        cause: Cause,
         at: int,
-        cause: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         output = outputs.change_of(
             alert,
             change,
             body,
-            labels,
+            _encode_json(labels),
             self.periods,
             output_id,
-            origin,
+            cause.origin,
             at,
             self.progress.partition,
-            cause,
+            cause.headers,
+            ruling,
         )
         self._emitted.enriched.append(output)
         self._tally.told.append((alert.tenant, change))
+
+    def tell(self, alert: Alert, change: Change, body: Body, ruling: Ruling, cause: Cause, at: int) -> None:
+        """Tell of a change that an alert's verdict brings."""
+        lifecycle.tell(alert, at)
+        output_id = cause.id_of(alert.tenant, f"{change.value}/{alert.fingerprint}")
+        self._emit(alert, change, body, raw.labels_in(body.labels), ruling, output_id, cause, at)
+        self._rearm(alert)
+
+    def tell_own(self, tenant: str, own: OwnAlert, cause: Cause, at: int) -> None:
+        """Tell of an alert of the pipeline's own."""
+        output_id = cause.id_of(tenant, f"{own.change.value}/own/{own.fingerprint}")
+        partition = self.progress.partition
+        self._emitted.enriched.append(own_output(tenant, own, output_id, cause.origin, at, partition, cause.headers))
+        self._tally.told.append((tenant, own.change))
+
+    # -- control
+
+    @property
+    def control_offset(self) -> int:
+        """Return the next offset of the control topic; 0 before the first."""
+        return self.progress.control_offset
+
+    @property
+    def reach(self) -> int:
+        """Return the input offset before which a run from the last snapshot on must stop to make another one."""
+        return self.progress.reach
+
+    def seal_control(self, control: Sequence[Record]) -> None:
+        """Take control records in, for the next snapshot to carry and `apply_control` to apply."""
+        wanted: list[Record] = []
+        for record in control:
+            if record.offset >= self.progress.control_offset:
+                wanted.append(record)
+                self.progress.control_offset = record.offset + 1
+        if wanted:
+            self._control = self.suppression.table.put_pending([*self._control, *wanted])
+
+    def apply_control(self) -> None:
+        """Let the control records that were taken in have their effect; before time has begun, as soon as it has."""
+        now = self.progress.stream_ms
+        if not now:
+            return
+        for record in self._control:
+            cause = RecordCause(CONTROL_TOPIC, self.progress.partition, record.offset, record.headers)
+            try:
+                ignored = self.suppression.control.apply(record, cause, now)
+            except RejectedRecordError as error:
+                self._reject(record, error, now, topic=CONTROL_TOPIC)
+                continue
+            if ignored is not None:
+                self._tally.unchanged[ignored] += 1
+        if self._control:
+            self.suppression.table.drop_pending()
+        self._control = []
+
+    def recall(self, tenant: str, fingerprint: str, incident: str, cause: Cause, at: int) -> bool:
+        """Raise the recall alarm if an alert that is part of an incident is hidden; say whether it is."""
+        alert = self.alerts.find(keys.alert(tenant, fingerprint))
+        if alert is None or not alert.held:
+            return False
+        own = tellings.suppressed_in_incident(tenant, fingerprint, alert.name, alert.held, incident, at)
+        self.tell_own(tenant, own, cause, at)
+        return True
 
     def take_emitted(self) -> Emitted:
         """Hand over what is to be produced since the last call."""
@@ -431,13 +598,14 @@ class IngestStep:
         tally, self._tally = self._tally, Tally()
         return tally
 
-    def snapshot(self) -> Rows:
+    def snapshot(self, *, last: bool = False) -> Rows:
         """Return every row that changed since the last snapshot, with the offset they include."""
         rows: Rows = {}
         self.alerts.snapshot(rows, self._tally.processed)
         self.deliveries.snapshot(rows)
         self.forwards.snapshot(rows)
-        key, value = self.progress.row()
+        self.suppression.snapshot(rows)
+        key, value = self.progress.row(last=last)
         rows[key] = value
         return rows
 
@@ -453,6 +621,11 @@ class IngestStep:
         """Let go of objects beyond the capacity. Call it right after a snapshot."""
         self.alerts.shrink()
         self.deliveries.shrink()
+
+
+def instance_of(alert: Alert, labels: dict[str, str]) -> str:
+    """Return what tells alerts of one name apart for the count of storms."""
+    return labels.get("instance") or labels.get("host") or alert.fingerprint
 
 
 def _came_from(record: Record) -> bytes | None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from agents.ingest import RAW_TOPIC, IngestStep
+from agents.suppress.defaults import Defaults
 from pipeline.domain.alert import Periods
 from pipeline.health import HealthState
 from pipeline.metrics import Metrics
+from pipeline.schemas.outputs import CONTROL_TOPIC
 from pipeline.stream.engine import create_engine
 from pipeline.stream.runtime import Runtime, RuntimeConfig
 from pipeline.stream.store import StoreLimits
@@ -53,6 +55,11 @@ def periods(settings: Settings) -> Periods:
     )
 
 
+def defaults(settings: Settings) -> Defaults:
+    """Return the policies of tenants that wrote none."""
+    return Defaults() if settings.suppression.adaptive else Defaults.switched_off()
+
+
 def create_app(settings: Settings) -> App:
     """Return a worker that runs the ingest agent."""
     registry = CollectorRegistry()
@@ -66,6 +73,7 @@ def create_app(settings: Settings) -> App:
         agent=INGEST,
         group=settings.group,
         input_topic=RAW_TOPIC,
+        control_topic=CONTROL_TOPIC,
         changelog_topic=changelog_topic(settings),
         data_dir=settings.data_dir,
         connection=settings.connection(),
@@ -77,7 +85,7 @@ def create_app(settings: Settings) -> App:
         shutdown_timeout=worker.shutdown_timeout.total_seconds(),
         limits=StoreLimits(worker.block_cache_bytes, worker.write_buffer_bytes),
     )
-    alert_periods = periods(settings)
+    alert_periods, policies = periods(settings), defaults(settings)
 
     def make_step(partition: int, store: RowStore, sharers: int) -> IngestStep:
         return IngestStep(
@@ -89,6 +97,7 @@ def create_app(settings: Settings) -> App:
             capacity=worker.cache_entries,
             sharers=sharers,
             wall_clock=wall_clock,
+            defaults=policies,
             on_report=telemetry.counted,
         )
 

@@ -39,6 +39,7 @@ class Metrics:
         self._processed = self._counters(catalogue.ALERTS_PROCESSED)
         self._changes = self._counters(catalogue.ALERTS_CHANGES)
         self._unchanged = self._counters(catalogue.ALERTS_UNCHANGED)
+        self._suppressed = self._counters(catalogue.ALERTS_SUPPRESSED)
         self._dead_letters = self._counters(catalogue.DEAD_LETTERS)
         self._forwarded = self._counters(catalogue.RECORDS_FORWARDED)
         self._clamped = self._counters(catalogue.TIMESTAMPS_CLAMPED)
@@ -50,6 +51,8 @@ class Metrics:
         self._checkpoint_duration = self._histogram(catalogue.CHECKPOINT_DURATION)
         self._lag = self._gauge(catalogue.CONSUMER_LAG)
         self._open_alerts = self._gauge(catalogue.OPEN_ALERTS)
+        self._storms = self._gauge(catalogue.STORMS)
+        self._control_rules = self._gauge(catalogue.CONTROL_RULES)
         self._cache_entries = self._gauge(catalogue.CACHE_ENTRIES)
         self._recovering = self._gauge(catalogue.RECOVERING)
         self._gauge(catalogue.BUILD).labels(version, platform.python_version()).set(1)
@@ -66,6 +69,10 @@ class Metrics:
     def unchanged(self, reason: str, count: int = 1) -> None:
         """Count records that changed nothing; a repeat is not one of them."""
         self._unchanged.add((reason,), count)
+
+    def suppressed(self, tenant: str, stage: str, count: int = 1) -> None:
+        """Count changes that a stage hid."""
+        self._suppressed.add((self._tenant_label(tenant), stage), count)
 
     def dead_letter(self, reason: str, count: int = 1) -> None:
         """Count records sent to the dead letters."""
@@ -112,6 +119,14 @@ class Metrics:
         """Set how many alerts are open."""
         self._open_alerts.labels(partition).set(count)
 
+    def storms(self, partition: int, count: int) -> None:
+        """Set how many tenants are in a storm."""
+        self._storms.labels(partition).set(count)
+
+    def control_rules(self, partition: int, count: int) -> None:
+        """Set how many rules are in force."""
+        self._control_rules.labels(partition).set(count)
+
     def cache_entries(self, partition: int, count: int) -> None:
         """Set how many alerts are in memory."""
         self._cache_entries.labels(partition).set(count)
@@ -119,7 +134,7 @@ class Metrics:
     def forget_partition(self, topic: str, partition: int) -> None:
         """Remove the gauges of a partition that another worker owns now, so sums over workers stay right."""
         self._lag.remove_by_labels({"topic": topic, "partition": str(partition)})
-        for gauge in (self._open_alerts, self._cache_entries):
+        for gauge in (self._open_alerts, self._storms, self._control_rules, self._cache_entries):
             gauge.remove_by_labels({"partition": str(partition)})
 
     def _tenant_label(self, tenant: str) -> str:

@@ -64,6 +64,13 @@ ALERTS_UNCHANGED = Definition(
     "Alert records that changed nothing and were not repeats either, by reason.",
     ("reason",),
 )
+ALERTS_SUPPRESSED = Definition(
+    MetricKind.COUNTER,
+    "core_alerts_alerts_suppressed_total",
+    "Changes that left with the verdict suppressed, by tenant and by what hid them: one that several stages hid counts "
+    f"for each. Digests of repeats are not counted. {_TENANT}",
+    ("tenant_id", "stage"),
+)
 DEAD_LETTERS = Definition(
     MetricKind.COUNTER,
     "core_alerts_dead_letters_total",
@@ -113,6 +120,19 @@ OPEN_ALERTS = Definition(
     "Alerts that are open, by partition of alerts.raw.",
     ("partition",),
 )
+STORMS = Definition(
+    MetricKind.GAUGE,
+    "core_alerts_storms",
+    "Tenants in a storm that hides alerts, by partition of alerts.raw.",
+    ("partition",),
+)
+CONTROL_RULES = Definition(
+    MetricKind.GAUGE,
+    "core_alerts_control_rules",
+    "Rules of the topic control that are in force, by partition; silences and windows that are over count until they "
+    "are deleted.",
+    ("partition",),
+)
 CACHE_ENTRIES = Definition(
     MetricKind.GAUGE,
     "core_alerts_cache_entries",
@@ -142,6 +162,7 @@ CATALOGUE = (
     ALERT_BATCH_DURATION,
     ALERTS_CHANGES,
     ALERTS_UNCHANGED,
+    ALERTS_SUPPRESSED,
     DEAD_LETTERS,
     RECORDS_FORWARDED,
     TIMESTAMPS_CLAMPED,
@@ -150,6 +171,8 @@ CATALOGUE = (
     CHECKPOINT_DURATION,
     CHECKPOINT_KEYS,
     OPEN_ALERTS,
+    STORMS,
+    CONTROL_RULES,
     CACHE_ENTRIES,
     STATE_RESTORED,
     RECOVERING,

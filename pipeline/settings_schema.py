@@ -158,6 +158,17 @@ class Ingest(Section):
     )
 
 
+class Suppression(Section):
+    """What may hide alerts without anybody having asked for it."""
+
+    adaptive: bool = Field(
+        default=True,
+        description="Whether storms, flapping and throttling hide alerts of tenants that have no policies for that. "
+        "Critical alerts, alerts of new names in a storm and what a tenant always lets pass are never hidden by them. "
+        "A tenant's own storm_policy, flap_policy and tenant records on the topic control win over this.",
+    )
+
+
 class Worker(Section):
     """How a worker keeps its state, and when it gives up."""
 
@@ -306,6 +317,7 @@ class Settings(BaseSettings):
     )
     kafka: Kafka = Field(default_factory=Kafka)
     ingest: Ingest = Field(default_factory=Ingest)
+    suppression: Suppression = Field(default_factory=Suppression)
     worker: Worker = Field(default_factory=Worker)
     web: Web = Field(default_factory=Web)
     log: Log = Field(default_factory=Log)

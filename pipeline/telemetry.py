@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from agents.ingest import IngestStep
+    from agents.suppress.tenant import Tenant
     from pipeline.domain.tally import Tally
     from pipeline.health import HealthState
     from pipeline.metrics import Metrics
     from pipeline.schemas.records import Output
+
+# A worker may have ten thousand tenants and take snapshots every 25 ms.
+_LOOK_EVERY_S: Final = 5.0
 
 
 class Telemetry:
@@ -22,6 +26,7 @@ class Telemetry:
     def __init__(self, metrics: Metrics, health: HealthState) -> None:
         self._metrics = metrics
         self._health = health
+        self._next_look: dict[int, float] = {}  # by partition: at its tenants
 
     def recovering(self, value: bool) -> None:
         """State is being restored, or no longer."""
@@ -67,6 +72,7 @@ class Telemetry:
     def lost(self, topic: str, partition: int) -> None:
         """A partition is somebody else's now."""
         self._metrics.forget_partition(topic, partition)
+        self._next_look.pop(partition, None)
 
     def counted(self, step: IngestStep, tally: Tally) -> None:
         """Take over what a step counted up to a snapshot."""
@@ -77,6 +83,10 @@ class Telemetry:
             metrics.changed(tenant, change.value, count)
         for unchanged, count in tally.unchanged.items():
             metrics.unchanged(unchanged.value, count)
+        hid = step.suppression.hid
+        for (tenant, stage), count in hid.items():
+            metrics.suppressed(tenant, stage, count)
+        hid.clear()
         for rejected, count in tally.rejected.items():
             metrics.dead_letter(rejected.value, count)
         if tally.forwarded:
@@ -86,3 +96,21 @@ class Telemetry:
         partition = step.progress.partition
         metrics.open_alerts(partition, step.alerts.open_count)
         metrics.cache_entries(partition, len(step.alerts))
+        self._look_at_tenants(partition, step.suppression.tenants.values())
+
+    def _look_at_tenants(self, partition: int, tenants: Collection[Tenant]) -> None:
+        now = time.monotonic()
+        if now < self._next_look.get(partition, now):
+            return
+        self._next_look[partition] = now + _LOOK_EVERY_S
+        self._metrics.storms(partition, sum(tenant.pulse.storming for tenant in tenants))
+        self._metrics.control_rules(partition, sum(map(_rules_of, tenants)))
+
+
+def _rules_of(tenant: Tenant) -> int:
+    """Return how many records of the topic control hold for a tenant."""
+    count = len(tenant.silence_by_id) + len(tenant.window_by_id) + len(tenant.calendars)
+    count += len(tenant.flap_policies) + len(tenant.identity_rules)
+    if tenant.inhibitor is not None:
+        count += len(tenant.inhibitor.rules)
+    return count + tenant.policy_is_its_own + (tenant.pulse.policy is not tenant.defaults.storm)

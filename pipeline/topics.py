@@ -62,7 +62,10 @@ REMEDIATION_COMMANDS = Topic("remediation.commands", "one step to run", retentio
 REMEDIATION_RESULTS = Topic("remediation.results", "what one step did", retention=_MONTH)
 AUDIT = Topic("audit", "one thing somebody or something did", retention=_YEAR)
 CONTROL = Topic(
-    "control", "the newest version of one rule, route, silence, workflow, calendar or tenant", cleanup="compact"
+    "control",
+    "the newest version of one rule, route, silence, workflow, calendar or tenant",
+    cleanup="compact",
+    min_compaction_lag=_WEEK,  # as long as alerts are there to be run again, so is every version that held for them
 )
 ALERTS_DLQ = Topic(
     "alerts.dlq", "a record that could not be processed", retention=_MONTH, max_message_bytes=_ROOM_FOR_A_RECORD

@@ -18,7 +18,7 @@ from pipeline.data_folder import held
 from pipeline.domain.errors import CoreAlertsError
 from pipeline.health_server import HealthServer
 from pipeline.topic_admin import check_partitions
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, changelog_topic
+from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
 
 if TYPE_CHECKING:
     from pipeline.app import App
@@ -36,7 +36,13 @@ def run_worker(settings: Settings) -> int:
     check_partitions(
         settings.connection(),
         settings.partitions,
-        topics=[ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ, changelog_topic(composition.changelog_topic(settings))],
+        topics=[
+            ALERTS_RAW,
+            CONTROL,
+            ALERTS_ENRICHED,
+            ALERTS_DLQ,
+            changelog_topic(composition.changelog_topic(settings)),
+        ],
     )
     gc.set_threshold(*_GC_THRESHOLD)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own

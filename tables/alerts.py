@@ -23,21 +23,23 @@ from tables.unreadable import decoded, unreadable
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
 
     from pipeline.domain.alert import Periods
     from pipeline.domain.timers import TimerWheel
     from tables.store import Rows, RowStore
 
-_VERSION = 2
+_VERSION = 3
 _SEVERITIES = tuple(Severity)
 _encode = msgspec.msgpack.Encoder().encode
-# Version, number, name, severity, open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count;
-# then what the sender said.
+# Version, number, name, severity, open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count,
+# held, flips, steady_at, shown; then what the sender said.
 _Row = tuple[
     int, int, str, int, bool, int, int, int, int, int | None, float | None, int, int,
+    tuple[str, ...], tuple[int, ...], int, bool,
     bytes, bytes, str | None, str | None, bytes | None, bool,
 ]  # fmt: skip
-_SAID: Final = 13
+_SAID: Final = 17
 _decode_row = msgspec.msgpack.Decoder(_Row).decode
 # How many alerts one look for cold ones goes through: a few milliseconds, and longer only where far too many came.
 _LOOK_AT = 20_000
@@ -47,7 +49,14 @@ _NAMES_KEPT = 100_000
 class AlertTable:
     """Own the rows of alerts. `capacity` bounds how many live objects stay once their rows are written."""
 
-    def __init__(self, store: RowStore, timers: TimerWheel, periods: Periods, capacity: int = 1 << 62) -> None:
+    def __init__(
+        self,
+        store: RowStore,
+        timers: TimerWheel,
+        periods: Periods,
+        capacity: int = 1 << 62,
+        pulse_of: Callable[[str], object] = lambda tenant: None,
+    ) -> None:
         self._store = store
         self._timers = timers
         self._periods = periods
@@ -60,6 +69,8 @@ class AlertTable:
         self._complete = True  # every alert of the partition is a live object: a miss needs no look at the store
         self._names: dict[str, str] = {}  # one string object per name or tenant, however many alerts carry it
         self._tenant = b"", ""  # that of the row read last, in its key and as it is shared: rows lie by tenant
+        self._pulse_of = pulse_of
+        self._shared_holds: dict[tuple[str, ...], tuple[str, ...]] = {}  # one object for all alerts held alike
         self._numbers: dict[int, int] = {}  # one number object for all rows of one snapshot
         self.memo: dict[int, Alert] = {}  # hash of a label text as sent -> its alert
         self.open_count = 0
@@ -67,17 +78,23 @@ class AlertTable:
     def __len__(self) -> int:
         return len(self._alerts)
 
-    def load(self) -> None:
-        """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once."""
+    def load(self, seen: Callable[[Alert, bytes, bytes, str | None], None] = lambda *_: None) -> None:
+        """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once.
+
+        `seen` is told of each alert that is open or flapping, with its labels as they were sent, its annotations and
+        its source.
+        """
         # Nobody is served before this loop is over, and it runs once for every alert there is.
         alerts, memos, capacity, read, arm = self._alerts, self.memo, self.capacity, self._read, self._arm
         newest = opened = 0
         for key, row in self._store.scan(keys.ALERT + b"\0"):
-            alert, labels, own = read(key, row)
+            alert, labels, own, annotations, source = read(key, row)
             if alert.number > newest:
                 newest = alert.number
             opened += alert.open
             arm(alert)
+            if alert.open or alert.steady_at:
+                seen(alert, labels, annotations, source)
             if len(alerts) < capacity:
                 alerts[key] = alert
                 memo = alert.memo = memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels)
@@ -91,7 +108,7 @@ class AlertTable:
     def _found_while_loading(self, key: bytes) -> Alert | None:
         alert = self._alerts.get(key)
         if alert is None and not self._complete and (row := self._store.get(key)) is not None:
-            alert, _, _ = self._read(key, row)
+            alert, *_ = self._read(key, row)
             self._alerts[key] = alert
             self._arm(alert)  # as in `find`
         return alert
@@ -114,7 +131,7 @@ class AlertTable:
         row = None if key in self._dropped else self._store.get(key)
         if row is None:
             return None
-        alert, _, _ = self._read(key, row)
+        alert, *_ = self._read(key, row)
         self._alerts[key] = alert
         self._arm(alert)  # some second in the wheel still holds its key, but which one went with the object
         return alert
@@ -124,6 +141,7 @@ class AlertTable:
         alert.name = self._shared(alert.name)
         alert.tenant = self._shared(alert.tenant)
         alert.key = key
+        alert.pulse = self._pulse_of(alert.tenant)
         self._alerts[key] = alert
         self._bodies[key] = body
         self.open_count += 1
@@ -157,6 +175,11 @@ class AlertTable:
         if row is None:
             raise unreadable(key, "it is not in the store")
         return Body(*decoded(key, row, _decode_row, _VERSION)[_SAID:])
+
+    def forget_texts(self, tenant: str) -> None:
+        """Find a tenant's alerts by their identity alone from now on: what makes them the same has changed."""
+        for memo in [memo for memo, alert in self.memo.items() if alert.tenant == tenant]:
+            self.memo.pop(memo).memo = 0
 
     def drop(self, key: bytes, alert: Alert) -> None:
         """Forget an alert and what its sender said."""
@@ -230,11 +253,11 @@ class AlertTable:
             self._names.clear()
         return self._names.setdefault(text, text)
 
-    def _read(self, key: bytes, row: bytes) -> tuple[Alert, bytes, bool]:
-        """Return the alert at `key`, as its row says, its labels as they were sent, and whose its fingerprint is."""
+    def _read(self, key: bytes, row: bytes) -> tuple[Alert, bytes, bool, bytes, str | None]:
+        """Return the alert of a row; then its labels as sent, whose its fingerprint is, annotations and source."""
         (
             _, number, name, severity, is_open, count, starts_at, last_seen, last_event, ends_at, value, told_at,
-            told_count, labels, _, _, _, _, own,
+            told_count, held, flips, steady_at, shown, labels, annotations, source, _, _, own,
         ) = decoded(key, row, _decode_row, _VERSION)  # fmt: skip
         _, in_key, fingerprint = key.split(b"\0", 2)
         if in_key != self._tenant[0]:
@@ -259,8 +282,14 @@ class AlertTable:
             False,
             key,
             self._numbers.setdefault(number, number),
+            b"",
+            held and self._shared_holds.setdefault(held, held),
+            flips,
+            steady_at,
+            shown,
+            self._pulse_of(self._tenant[1]),
         )
-        return alert, labels, own
+        return alert, labels, own, annotations, source
 
 
 def _row(alert: Alert, body: Body) -> bytes:
@@ -279,6 +308,10 @@ def _row(alert: Alert, body: Body) -> bytes:
             alert.value,
             alert.told_at,
             alert.told_count,
+            alert.held,
+            alert.flips,
+            alert.steady_at,
+            alert.shown,
             body.labels,
             body.annotations,
             body.source,

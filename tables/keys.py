@@ -11,7 +11,12 @@ from hashlib import blake2b
 ALERT = b"a"
 COUNTERS = b"c"
 DELIVERY = b"d"
+CONTROL = b"k"
+TENANT = b"s"
+NAME = b"n"
 PROGRESS = b"p\0"
+PENDING_CONTROL = b"q\0"
+MINUTE = b"m\0"  # no row: what rings at the end of a minute
 
 
 def alert(tenant: str, fingerprint: str) -> bytes:
@@ -39,6 +44,26 @@ def delivery(tenant: str, *said: str | int | None) -> bytes:
 def forward(tenant: str, partition: int) -> bytes:
     """Return the key of how far a tenant's records on a wrong partition were sent on."""
     return f"f\0{tenant}\0{partition}".encode()
+
+
+def control(tenant: str, kind: str, rule_id: str) -> bytes:
+    """Return the key of the newest version of a control record."""
+    return f"k\0{tenant}\0{kind}/{rule_id}".encode()
+
+
+def tenant(name: str) -> bytes:
+    """Return the key of what a tenant's suppression stands at."""
+    return f"s\0{name}\0".encode()
+
+
+def name(tenant: str, name: str) -> bytes:
+    """Return the key of when a tenant's alerts were first called so."""
+    return f"n\0{tenant}\0{name}".encode()
+
+
+def rest_of(key: bytes) -> str:
+    """Return what a key holds after its tenant."""
+    return key.split(b"\0", 2)[2].decode()
 
 
 def tenant_of(key: bytes) -> str:

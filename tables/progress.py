@@ -8,7 +8,9 @@ from pipeline.domain.errors import ConfigurationError
 from tables import keys
 from tables.unreadable import decoded
 
-_VERSION = 1
+_VERSION = 2
+# How many records a run may be ahead of its last snapshot: what a second run decides without newer control records.
+_REACH = 2_000_000
 
 
 class Progress(msgspec.Struct, array_like=True):
@@ -22,9 +24,12 @@ class Progress(msgspec.Struct, array_like=True):
     wall_ms: int = 0  # the wall clock as last sealed; 0: not yet
     tick_ms: int = 0  # time then advanced to this, before the record at `offset`; 0: it did not
     judged_to: int = 0  # the wall clock as last sealed judges the records before this offset; a later one asks anew
+    control_offset: int = 0  # the next record of the control topic to take in
+    reach: int = 0  # records before this offset may have been processed before the next snapshot
 
-    def row(self) -> tuple[bytes, bytes]:
-        """Return the key and the value to store."""
+    def row(self, *, last: bool = False) -> tuple[bytes, bytes]:
+        """Return the key and the value to store; `last`: nothing is processed before this is durable."""
+        self.reach = self.offset if last else self.offset + _REACH
         return keys.PROGRESS, msgspec.msgpack.encode((_VERSION, self))
 
 

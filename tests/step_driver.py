@@ -10,11 +10,13 @@ import msgspec
 from agents.ingest import RAW_TOPIC, IngestStep
 from pipeline.domain.alert import Periods
 from pipeline.domain.tally import Tally
+from pipeline.domain.timestamps import to_text
 from tables.store import DictStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from agents.suppress.defaults import Defaults
     from pipeline.schemas.records import Output
     from tables.store import Rows
 
@@ -49,6 +51,34 @@ def firing(offset: int, timestamp: int, **fields: Any) -> Record:
 def resolved(offset: int, timestamp: int, **fields: Any) -> Record:
     """Return a resolved record."""
     return Record(offset, timestamp, alert_json(status="resolved", **fields))
+
+
+def control(
+    offset: int,
+    kind: str,
+    rule_id: str,
+    spec: dict[str, Any] | None,
+    *,
+    version: int = 1,
+    tenant: str = "acme",
+    author: str = "ada",
+    comment: str = "upgrade",
+    at: int = T0,
+) -> Record:
+    """Return a record of the control topic; without a spec it deletes."""
+    said: dict[str, Any] = {
+        "tenant_id": tenant,
+        "kind": kind,
+        "id": rule_id,
+        "version": version,
+        "author": author,
+        "updated_at": to_text(at),
+        "comment": comment,
+        "deleted": spec is None,
+    }
+    if spec is not None:
+        said["spec"] = spec
+    return Record(offset, at, msgspec.json.encode(said), key=f"{tenant}/{kind}/{rule_id}".encode())
 
 
 class Deaf:
@@ -125,6 +155,7 @@ class Driver:
     partitions: int = 1
     capacity: int = 1 << 62
     wall_clock: bool = False
+    defaults: Defaults | None = None
     left: list[Left] = field(default_factory=list)
     rows: dict[bytes, bytes] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -145,7 +176,22 @@ class Driver:
             periods=self.periods,
             capacity=self.capacity,
             wall_clock=self.wall_clock,
+            defaults=self.defaults,
         )
+        self._let_leave()
+
+    def take_control(self, *records: Record, now_ms: int | None = None, crash_after_seal: bool = False) -> None:
+        """Let control records have their effect as a task does: sealed first, applied then."""
+        self._let_leave()
+        self.step.seal_control(records)
+        if now_ms is not None:
+            self.step.seal(now_ms, tick=True)
+        self.checkpoint()
+        if crash_after_seal:
+            raise Crash
+        if now_ms is not None:
+            self.step.advance(now_ms)
+        self.step.apply_control()
         self._let_leave()
 
     def take(self, batch: Sequence[Record], wall_ms: int = 0, *, crash_after_seal: bool = False) -> None:

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import configuration, kafka, local, replay, send, tail, topics, worker
+from pipeline.commands import (
+    backtest,
+    configuration,
+    control,
+    hidden,
+    identity,
+    kafka,
+    local,
+    replay,
+    send,
+    tail,
+    topics,
+    why,
+    worker,
+)
 from pipeline.commands.context import Commands, ConfigOption
 from pipeline.version import VERSION
 
@@ -19,12 +33,17 @@ program = typer.Typer(
 program.add_typer(kafka.commands, name="kafka")
 program.add_typer(topics.commands, name="topics")
 program.add_typer(configuration.commands, name="config")
+program.add_typer(control.commands, name="control")
+program.add_typer(identity.commands, name="identity")
 program.command()(local.demo)
 program.command()(local.dev)
 program.command()(worker.worker)
 program.command()(send.send)
 program.command()(tail.tail)
 program.command()(replay.replay)
+program.command()(backtest.backtest)
+program.command()(why.why)
+program.command()(hidden.hidden)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from pipeline.domain.severity import Severity
@@ -35,6 +37,15 @@ class Alert(msgspec.Struct, gc=False):
     key: bytes = b""  # of its row
     number: int = 0  # of its row: of all that is written of it, what has the highest number holds
     counted_in: bytes = b""  # the row of counters that holds; empty: its own row does
+
+    # Part of the state again: how it stands with what suppresses.
+    held: tuple[str, ...] = ()  # what suppresses it, as `suppressed_by` says
+    flips: tuple[int, ...] = ()  # when it lately went from firing to resolved or back
+    steady_at: int = 0  # when it is steady again, if nothing comes in between; 0: it is not flapping
+    shown: bool = False  # the last record with the verdict active told that it fires
+
+    # And not part of it.
+    pulse: Any = None  # storms.Pulse: what counts its tenant's alerts
 
     @property
     def untold(self) -> int:

@@ -5,6 +5,7 @@ CoreAlertsError
 ├── InfrastructureError     broker, disk or store failed: the worker stops without committing
 │   └── StateDamagedError   a local store cannot be trusted: it is wiped and restored from its changelog
 └── RejectedRecordError     one input record cannot be processed: it goes to the dead letters with its reason
+    └── InvalidControlError a control record means nothing; with the path and the remedy. In schemas/control_problems.py
 """
 
 from __future__ import annotations

@@ -111,8 +111,16 @@ def forgotten_at(alert: Alert, periods: Periods) -> int:
 
 def due_at(alert: Alert, periods: Periods) -> int:
     """Return when time alone next means something to this alert."""
+    if alert.steady_at:
+        if not alert.open:
+            return alert.steady_at  # it is not forgotten before
+        return min(alert.steady_at, _open_due_at(alert, periods))
     if not alert.open:
         return forgotten_at(alert, periods)
+    return _open_due_at(alert, periods)
+
+
+def _open_due_at(alert: Alert, periods: Periods) -> int:
     deadline = alert.last_seen + periods.resolve if alert.ends_at is None else alert.ends_at  # expires_at
     if alert.count != alert.told_count:
         return min(deadline, _digest_at(alert, periods))
@@ -149,4 +157,8 @@ _WHY = {
     Change.SEVERITY_LOWERED: Told.SEVERITY_CHANGED,
     Change.RESOLVED: Told.RESOLVED_BY_SENDER,
     Change.REPEATED: Told.DIGEST_DUE,
+    Change.SUPPRESSED: Told.SUPPRESSION_BEGAN,
+    Change.UNSUPPRESSED: Told.SUPPRESSION_ENDED,
+    Change.FLAPPING: Told.STATE_CHANGED_OFTEN,
+    Change.STEADY: Told.STATE_CHANGES_CEASED,
 }

@@ -31,6 +31,8 @@ class Rejection(StrEnum):
     UNKNOWN_STATUS = "unknown_status"
     INVALID_TIMESTAMP = "invalid_timestamp"
     WRONG_PARTITION = "wrong_partition"
+    INVALID_CONTROL = "invalid_control"
+    CONTROL_KEY_MISMATCH = "control_key_mismatch"
 
 
 class Unchanged(StrEnum):
@@ -41,6 +43,8 @@ class Unchanged(StrEnum):
     OLDER_THAN_KNOWN = "older_than_known"
     DUPLICATE_DELIVERY = "duplicate_delivery"
     DUPLICATE_FORWARD = "duplicate_forward"
+    OLDER_VERSION = "older_version"  # of a control record
+    UNKNOWN_RULE = "unknown_rule"  # a control record that deletes what is not there
 
 
 class Told(StrEnum):
@@ -53,3 +57,41 @@ class Told(StrEnum):
     RESOLVED_BY_SENDER = "resolved_by_sender"
     ENDS_AT_PASSED = "ends_at_passed"
     NOT_SEEN_AGAIN = "not_seen_again"
+    SUPPRESSION_BEGAN = "suppression_began"
+    SUPPRESSION_ENDED = "suppression_ended"
+    STATE_CHANGED_OFTEN = "state_changed_often"
+    STATE_CHANGES_CEASED = "state_changes_ceased"
+    OWN_ALERT = "own_alert"
+
+
+class Stage(StrEnum):
+    """What may suppress an alert, in the order in which it is asked."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+    INHIBITION = "inhibition"
+    FLAPPING = "flapping"
+    STORM = "storm"
+    THROTTLE = "throttle"
+
+
+class Ruled(StrEnum):
+    """Why a stage suppressed an alert, or let it pass: the reason in its decision."""
+
+    SILENCED = "silenced"
+    IN_MAINTENANCE = "in_maintenance"
+    INHIBITED = "inhibited"
+    FLAPPING = "flapping"
+    STORM = "storm"
+    TENANT_RATE = "tenant_rate"
+    NAME_RATE = "name_rate"
+
+    NO_MATCH = "no_match"
+    NEVER_SUPPRESSED = "never_suppressed"
+    NEW_NAME = "new_name"
+    WAS_SHOWN = "was_shown"
+    FLAPPING_BEGINS = "flapping_begins"
+    STEADY_AGAIN = "steady_again"
+    WITHIN_RATE = "within_rate"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    UNCHANGED = "unchanged"

@@ -20,6 +20,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     reason: str
     rule: str | None = None
     version: int | None = None
+    author: str | msgspec.UnsetType = msgspec.UNSET  # of that version; only where there is a rule
 
 
 class EnrichedAlert(msgspec.Struct, gc=False):
@@ -42,9 +43,9 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     value: float | None
     generator_url: str | None
     verdict: str
-    suppressed_by: list[str]
+    suppressed_by: tuple[str, ...]
     scores: dict[str, float]
-    decisions: msgspec.Raw  # a list of `Decision`: there are few different ones, so they are encoded once
+    decisions: msgspec.Raw  # a list of `Decision`; see schemas/rulings.py
     extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
 
 

@@ -13,8 +13,9 @@ from pipeline.domain.fingerprint import fingerprint_of, fnv1a_64_many, identity_
 from pipeline.schemas import raw
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
 
+    from pipeline.domain.identity_rules import Identities
     from pipeline.schemas.records import Record
 
 
@@ -34,8 +35,19 @@ def memo_of(tenant: str, name: str, own_fingerprint: str | None, labels: bytes) 
 class Arrivals:
     """What a batch of records says."""
 
-    def __init__(self, batch: Sequence[Record], known: Container[int], *, strictly: bool = False) -> None:
-        """Decode `batch`; `strictly` is worth while where most alerts are expected to be new."""
+    def __init__(
+        self,
+        batch: Sequence[Record],
+        known: Container[int],
+        identities_of: Callable[[str], Identities | None] = lambda tenant: None,
+        *,
+        strictly: bool = False,
+    ) -> None:
+        """Decode `batch`; `strictly` is worth while where most alerts are expected to be new.
+
+        `identities_of` returns what a tenant's identity rules make of an alert before it is identified.
+        """
+        self._identities_of = identities_of
         values = [record.value for record in batch]
         self.plain = False  # no record holds anything beyond the contract
         self.sent = self._decoded(values, strictly=strictly)
@@ -62,7 +74,10 @@ class Arrivals:
         if isinstance(sent, RejectedRecordError):
             raise sent
         labels = raw.labels_of(sent)
-        return sent.fingerprint or fingerprint_of(sent.name, labels), labels
+        if sent.fingerprint:
+            return sent.fingerprint, labels
+        rules = self._identities_of(sent.tenant_id)
+        return fingerprint_of(*((sent.name, labels) if rules is None else rules.apply(sent.name, labels))), labels
 
     def _decoded(self, values: list[bytes | None], *, strictly: bool) -> list[Sent]:
         whole = [value for value in values if value]
@@ -102,7 +117,9 @@ class Arrivals:
                 identities[memo] = sent.fingerprint, labels
             else:
                 hashed[memo] = labels
-                texts.append(identity_bytes(sent.name, labels))
+                rules = self._identities_of(sent.tenant_id)
+                name, told_apart_by = (sent.name, labels) if rules is None else rules.apply(sent.name, labels)
+                texts.append(identity_bytes(name, told_apart_by))
         for (memo, labels), value in zip(hashed.items(), fnv1a_64_many(texts), strict=True):
             identities[memo] = f"{value:016x}", labels
         return identities

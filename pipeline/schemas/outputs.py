@@ -9,12 +9,12 @@ import msgspec
 
 from pipeline.domain import lifecycle
 from pipeline.domain.ids import id_from_record
-from pipeline.domain.reasons import Told
 from pipeline.domain.severity import LABELS
 from pipeline.domain.timestamps import to_datetime
 from pipeline.schemas import raw, records
-from pipeline.schemas.enriched import SCHEMA, Decision, EnrichedAlert, encode
+from pipeline.schemas.enriched import SCHEMA, EnrichedAlert, encode
 from pipeline.schemas.records import Output, origin_text
+from pipeline.schemas.rulings import UNASKED, Ruling, decisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
     from pipeline.domain.alert import Alert, Body, Periods
     from pipeline.domain.change import Change
     from pipeline.domain.errors import RejectedRecordError
+    from pipeline.domain.reasons import Told
     from pipeline.schemas.records import Record
 
 RAW_TOPIC: Final = "alerts.raw"
 ENRICHED_TOPIC: Final = "alerts.enriched"
 DEAD_TOPIC: Final = "alerts.dlq"
+CONTROL_TOPIC: Final = "control"
 _SCHEMA_HEADER: Final = (records.SCHEMA, SCHEMA.encode())
-_DECISIONS: Final = {
-    told: msgspec.Raw(msgspec.json.encode([Decision("lifecycle", "pass", told.value)])) for told in Told
-}
 _LONGEST_TRACE: Final = 128  # bytes; https://www.w3.org/TR/trace-context: 55 in version 00
 _ROOM_IN_A_LETTER: Final = 700_000  # bytes: key, value and headers of a dead letter, within one batch of ours
-_NOTHING: Final[list[str]] = []
 _NO_SCORES: Final[dict[str, float]] = {}
 
 
@@ -65,10 +63,13 @@ def change_of(
     at: int,
     partition: int,
     cause: Sequence[tuple[str, bytes]] = (),
+    ruling: Ruling = UNASKED,
+    told: Told | None = None,
 ) -> Output:
     """Return the record that tells of `change` of `alert`, as it is after the change.
 
-    `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change.
+    `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change, and
+    `told` is why it is told at all, where that does not follow from the change.
     """
     last_seen = to_datetime(alert.last_seen)
     value = encode(
@@ -89,10 +90,10 @@ def change_of(
             body.source,
             alert.value,
             body.generator_url,
-            "active",
-            _NOTHING,
+            ruling.verdict,
+            ruling.suppressed_by,
             _NO_SCORES,
-            _DECISIONS[lifecycle.why(change, alert, periods)],
+            decisions(told or lifecycle.why(change, alert, periods), ruling),
             msgspec.UNSET if body.extra is None else msgspec.Raw(body.extra),
         )
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
@@ -64,7 +64,8 @@ class _Snapshot:
     offset: int
     rows: Rows
     sent: list[asyncio.Task[Sent]]  # at_least_once: on their way already
-    outputs: dict[str, list[Output]] = field(default_factory=dict)  # exactly_once: part of the transaction
+    outputs: dict[str, list[Output]]  # exactly_once: part of the transaction
+    reach: int  # how far the input may be processed before the next one
 
 
 class PartitionTask:
@@ -103,6 +104,10 @@ class PartitionTask:
         self._commit_took = 0.0  # seconds, the last one
         self._checkpoint_cost = 0.0  # CPU seconds of taking the last snapshot and writing it to the store
         self.pending = False  # something happened since the last snapshot
+        # Until then another run, which ended without a checkpoint, may have got: see `may_take_control`.
+        self._control_after = 0 if plan.exactly_once or step.is_fresh else step.reach
+        self._caught_up = False
+        self._may_reach = step.reach  # as the last checkpoint says
         self._told_group: int | None = None  # exactly_once: the offset that the group has been told
         self._told_group_at = 0.0
 
@@ -117,9 +122,63 @@ class PartitionTask:
             await self._let_leave()
         self.step.report()  # what was restored shows, before anything new comes
 
+    async def begin_with(self, control: Sequence[Any]) -> None:
+        """Take in what the control topic held before the first input record, and make that durable."""
+        async with self._turn:
+            self.step.seal_control(control)
+            if not self._plan.exactly_once:
+                await self._commit(self._take_snapshot())
+            self.step.apply_control()
+            self.pending = bool(control)
+            await self._let_leave()
+
+    def caught_up(self) -> None:
+        """Take note that everything has been processed that the input held when it was asked last."""
+        self._caught_up = True
+
+    @property
+    def may_take_control(self) -> bool:
+        """Say whether control records may be taken in.
+
+        With at_least_once, an earlier run may have let outputs leave beyond the checkpoint that this one goes on from.
+        They left without the control records that this run has not seen yet: until it is past them, it must decide
+        without these as well, or one id would tell two stories.
+        """
+        return self._caught_up or self.step.next_offset >= self._control_after
+
+    async def take_control(self, records: Sequence[Any], now_ms: int | None) -> None:
+        """Let control records have their effect, here and in every later run at this very place of the input.
+
+        `now_ms` is the wall clock at which nothing was left to read, None where something is: then it is as late as
+        the records before have made it.
+
+        As with the clock in `_seal`: where outputs leave before a checkpoint, the records are made durable first, and
+        what they cause comes after. A run that dies in between finds them in its state and applies them again.
+        """
+        records = [record for record in records if record.offset >= self.step.control_offset]
+        if not records:
+            return
+        async with self._turn:
+            if not self._plan.exactly_once:
+                await self._let_leave()
+                await self._wait_for_checkpoint()
+            self.step.seal_control(records)
+            if now_ms is not None:
+                self.step.seal(now_ms, tick=not self._plan.exactly_once)
+            if not self._plan.exactly_once:
+                await self._commit(self._take_snapshot())
+            if now_ms is not None:
+                self.step.advance(now_ms)
+            self.step.apply_control()
+            self.pending = True
+            await self._let_leave()
+
     async def take(self, records: Sequence[Any]) -> None:
         """Process `records`, and make a checkpoint if it is time."""
         async with self._turn:
+            if not self._plan.exactly_once and records[-1].offset >= self._may_reach:
+                await self._wait_for_checkpoint()
+                await self._commit(self._take_snapshot())
             done = 0
             while True:
                 done = self.step.process(records, done)
@@ -154,7 +213,7 @@ class PartitionTask:
         async with self._turn:
             await self._wait_for_checkpoint()
             if self.pending or self._owes_group:
-                await self._commit(self._take_snapshot(), tell_group=True)
+                await self._commit(self._take_snapshot(last=True), tell_group=True)
 
     async def abandon(self) -> None:
         """Stop without making anything durable."""
@@ -245,13 +304,13 @@ class PartitionTask:
             task, self._checkpoint = self._checkpoint, None
             await task
 
-    def _take_snapshot(self) -> _Snapshot:
+    def _take_snapshot(self, *, last: bool = False) -> _Snapshot:
         started = time.thread_time()
-        rows = self.step.snapshot()
+        rows = self.step.snapshot(last=last)
         self._store.in_flight = rows
         self.step.shrink()
         self.step.report()
-        snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs)
+        snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs, self.step.reach)
         self._sent, self._outputs, self._waiting = [], {}, 0
         self._snapshot_at = time.monotonic()
         self._checkpoint_cost = time.thread_time() - started
@@ -263,7 +322,8 @@ class PartitionTask:
         for leaving in snapshot.sent:
             await (await leaving).delivered()
         producer, plan = self._state_producer, self._plan
-        tell_group = plan.exactly_once and (tell_group or self._may_tell_group)
+        # Before the first record there is nothing to tell: the group goes on from wherever it is to begin.
+        tell_group = plan.exactly_once and snapshot.offset > 0 and (tell_group or self._may_tell_group)
         written_to = {(topic, one.partition) for topic, outputs in snapshot.outputs.items() for one in outputs}
         await producer.begin(written_to | {(plan.changelog_topic, self.number)})
         parts = [await producer.send(topic, outputs) for topic, outputs in snapshot.outputs.items()]
@@ -277,7 +337,8 @@ class PartitionTask:
         self._checkpoint_cost += await asyncio.to_thread(self._write, snapshot.rows, changelog_offset)
         if self._store.in_flight is snapshot.rows:
             self._store.in_flight = {}
-        self.durable_offset = snapshot.offset
+        self.durable_offset = snapshot.offset or None
+        self._may_reach = snapshot.reach
         if tell_group:
             self._told_group, self._told_group_at = snapshot.offset, time.monotonic()
         self.durable_at = time.monotonic()

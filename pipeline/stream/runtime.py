@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from pipeline.domain.errors import InfrastructureError
+from pipeline.stream.control_feed import ControlFeed
 from pipeline.stream.partition import PartitionTask, Plan
 from pipeline.stream.producing import BatchProducer, taken_over
 from pipeline.stream.store import StoreLimits, StoreMemory, open_store
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.stream.fetching import Fetched
     from pipeline.stream.step import StepFactory
     from pipeline.stream.store import PartitionStore
-    from pipeline.stream.transport import BatchConsumer, BatchMessage
+    from pipeline.stream.transport import BatchConsumer, BatchMessage, FetchState
 
 log = structlog.get_logger("core_alerts.stream")
 
@@ -74,6 +75,7 @@ class RuntimeConfig:
     agent: str  # names the store's folder and the transactional ids
     group: str
     input_topic: str
+    control_topic: str
     changelog_topic: str
     data_dir: Path
     connection: KafkaConnection
@@ -111,11 +113,16 @@ class Runtime:
         self._state_producers: dict[int, BatchProducer] = {}
         self._output_producer: BatchProducer | None = None
         self._tasks: dict[int, PartitionTask] = {}
+        self._starting: dict[int, PartitionTask] = {}  # restored, and yet to learn what the control topic holds
+        self._control: ControlFeed | None = None
+        self._control_reader: asyncio.Task[None] | None = None
+        self._control_waiting: dict[int, list[Any]] = {}  # control records that may not be applied yet
         self._begins: dict[int, int] = {}  # where each input was last sought
         self._quiet = asyncio.Lock()  # held by who processes a batch
         self._changing = asyncio.Lock()  # held by who opens, starts or closes partitions
         self.leaving: Callable[[], bool] = lambda: False
         self._stopping = False
+        self._handing_over = False  # everything is durable, and the group is deciding who has what next
         self._ticker: asyncio.Task[None] | None = None
 
     # -- what Faust calls
@@ -155,10 +162,11 @@ class Runtime:
 
     async def _start_tasks(self, actives: set[int]) -> None:
         here = actives & set(self._state_producers)  # the others were given away while their state was restored
+        self._starting = {}
         for number in sorted(here - set(self._tasks)):
             store = self._stores[number]
             step = await asyncio.to_thread(self._make_step, number, store, len(here))
-            task = self._tasks[number] = PartitionTask(
+            task = self._starting[number] = PartitionTask(
                 number,
                 self._plan,
                 step,
@@ -169,8 +177,60 @@ class Runtime:
                 self.fail,
             )
             await task.start()
+        await self._begin_with_control(list(self._starting.values()))
+        self._tasks.update(self._starting)
+        self._starting = {}
         for task in self._tasks.values():
             task.step.share(len(self._tasks))
+        self._handing_over = False
+        if self._control is not None:
+            self._control_waiting.clear()
+            self._control.follow({task.number: task.step.control_offset for task in self._tasks.values()})
+
+    async def _begin_with_control(self, tasks: Sequence[PartitionTask]) -> None:
+        """Let partitions without any state know what the control topic holds before they process anything.
+
+        The others go on from what their state holds, and hear of what is new when they may.
+        """
+        if self._control is None:
+            self._control = ControlFeed(
+                self.config.connection,
+                self.config.control_topic,
+                client_id=f"{self.config.group}-{self.config.agent}-control",
+                request_timeout_ms=int(self.config.request_timeout * 1000),
+            )
+            await self._control.start()
+            self._control_reader = asyncio.create_task(self._guard(self._control.run(self._on_control)), name="control")
+        wanted = {
+            task.number: task.step.control_offset for task in tasks if task.step.is_fresh or self.config.exactly_once
+        }
+        if not wanted:
+            return
+        held = await self._control.read_to_end(wanted)
+        for task in tasks:
+            if task.number in held:
+                await task.begin_with(held[task.number])
+
+    async def _on_control(self, partition: int, records: Sequence[Any]) -> None:
+        """Take in records of the control topic, or keep them until they may be."""
+        self._control_waiting.setdefault(partition, []).extend(records)
+        await self._apply_control(partition)
+
+    async def _apply_control(self, partition: int) -> None:
+        async with self._quiet:
+            task = self._tasks.get(partition)
+            if task is None or self._stopping or self.leaving() or self.failure is not None:
+                self._control_waiting.pop(partition, None)  # whoever has the partition next reads them again
+                return
+            if partition in self._control_waiting and task.may_take_control and not self._handing_over:
+                await task.take_control(self._control_waiting.pop(partition), self._idle_since(task))
+
+    def _idle_since(self, task: PartitionTask) -> int | None:
+        """Return when a partition last had nothing left to read; None if it has, or if it follows event time."""
+        fetched = None if self.consumer is None else self.consumer.handed_over(task.tp)
+        if fetched is None or not self.config.wall_clock or not _is_caught_up(task, fetched):
+            return None
+        return fetched.fetched_at
 
     def changelog_offset(self, partition: int) -> int | None:
         """Return the changelog offset that the local rows include."""
@@ -187,7 +247,7 @@ class Runtime:
         if store is None:
             return
         known = store.changelog_offset
-        task = self._tasks.get(tp.partition)
+        task = self._tasks.get(tp.partition) or self._starting.get(tp.partition)
         if task is not None:
             if records[-1].offset > max(task.changelog_offset, -1 if known is None else known):
                 self.fail(taken_over())  # somebody else had the partition meanwhile: what this task knows is stale
@@ -256,6 +316,7 @@ class Runtime:
             return
         try:
             async with asyncio.timeout(self.config.shutdown_timeout), self._quiet:
+                self._handing_over = True
                 await asyncio.gather(*[task.finish() for task in self._tasks.values()])
         except TimeoutError:
             seconds = self.config.shutdown_timeout
@@ -287,6 +348,11 @@ class Runtime:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.wait([self._ticker])
+        if self._control_reader is not None:
+            self._control_reader.cancel()
+            await asyncio.wait([self._control_reader])
+        if self._control is not None:
+            await self._control.stop()
         await self._demote(set(self._state_producers))
         if self._output_producer is not None:
             await self._output_producer.stop()
@@ -312,6 +378,8 @@ class Runtime:
                 async with self._quiet:
                     if self._tasks.get(task.number) is task and self.failure is None:
                         await self._tick_one(task, consumer, tell=tell)
+                if task.number in self._control_waiting:
+                    await self._apply_control(task.number)
 
     async def _tick_one(self, task: PartitionTask, consumer: BatchConsumer, *, tell: bool) -> None:
         fetched = consumer.handed_over(task.tp)
@@ -319,13 +387,15 @@ class Runtime:
         if fetched is not None:
             # Caught up: the broker had nothing beyond what was processed when it answered that fetch. The time of
             # the answer is the partition's now; a broker that does not answer moves nobody's time.
-            caught_up = fetched.position >= fetched.end and task.step.next_offset >= fetched.handed
+            caught_up = _is_caught_up(task, fetched)
             if self.config.wall_clock and caught_up:
                 await task.pass_time(fetched.fetched_at)
             if tell:
                 durable = task.durable_offset if task.durable_offset is not None else task.step.next_offset
                 idle = caught_up and not task.pending
                 self._observer.progress(task.tp.topic, task.number, fetched.end, fetched.end if idle else durable)
+        if caught_up:
+            task.caught_up()
         await task.checkpoint_if_due(busy=not caught_up)
 
     # -- partitions
@@ -335,6 +405,7 @@ class Runtime:
             return
         async with self._quiet:  # neither a batch nor a tick is in the middle of using them
             for number in numbers:
+                self._control_waiting.pop(number, None)
                 if self._tasks.pop(number, None) is not None:
                     self._observer.lost(self.config.input_topic, number)
                 if number in self._stores:
@@ -371,3 +442,7 @@ class Runtime:
     @property
     def _guarantee(self) -> str:
         return "exactly_once" if self.config.exactly_once else "at_least_once"
+
+
+def _is_caught_up(task: PartitionTask, fetched: FetchState) -> bool:
+    return fetched.position >= fetched.end and task.step.next_offset >= fetched.handed

@@ -32,6 +32,24 @@ class Step(Protocol):
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Say whether there was no state to restore."""
+
+    @property
+    def control_offset(self) -> int:
+        """Return the next offset of the control topic; 0 before the first."""
+
+    @property
+    def reach(self) -> int:
+        """Return the input offset before which a run from the last snapshot on must stop to make another one."""
+
+    def seal_control(self, records: Sequence[Any]) -> None:
+        """Take control records in, for the next snapshot to carry and `apply_control` to apply."""
+
+    def apply_control(self) -> None:
+        """Let the control records that were taken in have their effect."""
+
     def process(self, batch: Sequence[Any], start: int) -> int:
         """Process records from `start`; return where it stopped, for a newer wall clock, or the length."""
 
@@ -44,8 +62,8 @@ class Step(Protocol):
     def take_emitted(self) -> Emission:
         """Hand over outputs."""
 
-    def snapshot(self) -> Rows:
-        """Hand over changed rows and the offset they include."""
+    def snapshot(self, *, last: bool = False) -> Rows:
+        """Hand over changed rows and the offset they include; `last`: nothing follows before they are durable."""
 
     def share(self, sharers: int) -> None:
         """Keep in memory what is this partition's part, where `sharers` partitions share it."""

@@ -15,6 +15,7 @@ from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, re
 from tests.step_driver import MINUTE, T0, Crash, Driver, Left, Record
 
 if TYPE_CHECKING:
+    from agents.suppress.defaults import Defaults
     from pipeline.domain.alert import Periods
 
 TOPICS = (ENRICHED_TOPIC, DEAD_TOPIC, RAW_TOPIC)
@@ -62,6 +63,7 @@ class World:
     told: dict[str, list[Left]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
     place: Counter[str] = field(default_factory=Counter)  # how far into `told` the worker is
     committed_place: Counter[str] = field(default_factory=Counter)
+    defaults: Defaults | None = None
 
     def __post_init__(self) -> None:
         self.driver = Driver(
@@ -69,6 +71,7 @@ class World:
             partitions=PARTITIONS,
             capacity=self.capacity,
             wall_clock=True,
+            defaults=self.defaults,
             on_leave=self._left,
             on_commit=self._committed,
         )

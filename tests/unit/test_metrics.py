@@ -34,9 +34,11 @@ def test_tenants_beyond_the_limit_are_counted_together(metrics: Metrics, registr
     for tenant in ("b", "a", "c", "d", "a", "b"):
         metrics.processed(tenant, "info", "firing")
         metrics.changed(tenant, "opened")
+        metrics.suppressed(tenant, "storm")
     for name, rest in (
         ("alerts_processed_total", {"severity": "info", "status": "firing"}),
         ("core_alerts_alerts_changes_total", {"change": "opened"}),
+        ("core_alerts_alerts_suppressed_total", {"stage": "storm"}),
     ):
         counted = {one: registry.get_sample_value(name, {"tenant_id": one} | rest) for one in ("a", "b", "c", "_other")}
         assert counted == {"a": 2, "b": 2, "c": None, "_other": 2}
@@ -102,12 +104,16 @@ def test_a_partition_that_went_to_another_worker_leaves_no_gauge(metrics: Metric
         metrics.lag("alerts.raw", partition, 7)
         metrics.open_alerts(partition, 70)
         metrics.cache_entries(partition, 700)
+        metrics.storms(partition, 1)
+        metrics.control_rules(partition, 17)
     metrics.forget_partition("alerts.raw", 0)
     metrics.forget_partition("alerts.raw", 5)  # never owned
     for name, labels, value in (
         ("core_alerts_consumer_lag_records", {"topic": "alerts.raw"}, 7),
         ("core_alerts_open_alerts", {}, 70),
         ("core_alerts_cache_entries", {}, 700),
+        ("core_alerts_storms", {}, 1),
+        ("core_alerts_control_rules", {}, 17),
     ):
         assert registry.get_sample_value(name, labels | {"partition": "0"}) is None
         assert registry.get_sample_value(name, labels | {"partition": "1"}) == value

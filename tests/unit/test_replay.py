@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,20 +15,13 @@ from pipeline.domain.ids import id_from_record
 from pipeline.domain.partitioner import partition_of
 from pipeline.exchange import Line, Place, interpret
 from pipeline.replay import Replay
+from pipeline.replay_control import FROM_THE_START, ControlInput, ControlLog
+from tests.replay_scenes import ADAPTIVE, CHANGING, MINUTE, T0, eventful, line, ruled, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.replay_summary import Summary
-
-T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
-MINUTE = 60_000
-
-
-def line(number: int, minutes: float, name: str = "HighCPU", tenant: str = "acme", **fields: Any) -> Line:
-    """Return an alert as recorded on no particular place, some minutes after T0."""
-    value = json.dumps({"tenant_id": tenant, "name": name, **fields}).encode()
-    return Line(number, tenant.encode(), value, (), T0 + int(minutes * MINUTE))
 
 
 def played(lines: Iterable[Line], *, drain: bool = False, **options: Any) -> tuple[bytes, bytes, Summary]:
@@ -78,7 +72,15 @@ def test_a_line_that_cannot_become_an_alert_is_a_dead_letter_with_its_bytes() ->
     assert dict(letter.headers)["reason"] == b"not_json"
     assert summary.as_json() == {
         "alerts": 2,
+        "control": 0,
         "changes": {"opened": 1},
+        "active": 1,
+        "own": 0,
+        "suppressed": 0,
+        "suppressed_by": {},
+        "storms": {"begun": 0, "minutes": 0, "hidden": 0},
+        "flapping": {"begun": 0, "ended": 0, "hidden": 0},
+        "noise_reduction": 0.5,
         "unchanged": {},
         "dead_letters": {"not_json": 1},
         "forwarded": 0,
@@ -90,42 +92,9 @@ def test_a_line_that_cannot_become_an_alert_is_a_dead_letter_with_its_bytes() ->
 def test_the_counts_are_said_in_one_sentence() -> None:
     summary = played([line(1, 0), line(2, 1, "Gone", status="resolved"), interpret(3, b"x")])[2]
     assert str(summary) == (
-        "3 alerts in, 1 changes out (opened 1); 1 changed nothing (unknown_alert 1); "
-        "1 dead letters (not_json 1); 1 open at the end."
+        "3 alerts in, 1 changes out (opened 1); 1 to look at, 66.67 % less than came in; "
+        "1 changed nothing (unknown_alert 1); 1 dead letters (not_json 1); 1 open at the end."
     )
-
-
-EVENTS = st.lists(
-    st.tuples(
-        st.integers(-2, 12),
-        st.sampled_from(["A", "B"]),
-        st.sampled_from(["acme", "globex", "Not A Tenant"]),
-        st.sampled_from(["firing", "resolved"]),
-        st.sampled_from(["critical", "warning", "nonsense"]),
-    ),
-    max_size=40,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(events=EVENTS, batch_size=st.integers(1, 50), partitions=st.sampled_from([None, 1, 4]))
-def test_the_output_does_not_depend_on_the_size_of_batches(
-    events: list[tuple[int, str, str, str, str]], batch_size: int, partitions: int | None
-) -> None:
-    minute = 0
-    lines = []
-    for number, (step, name, tenant, status, severity) in enumerate(events, start=1):
-        minute += step
-        lines.append(line(number, minute, name, tenant, status=status, severity=severity))
-    whole = played(lines, partitions=partitions, drain=True)
-    assert played(lines, partitions=partitions, drain=True, batch_size=batch_size) == whole
-
-
-def test_taking_snapshots_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [line(number, number / 4, name) for number in range(200) for name in ("A", "B")]
-    whole = played(lines, drain=True)
-    monkeypatch.setattr("pipeline.replay._SNAPSHOT_EVERY", 7)
-    assert played(lines, drain=True, batch_size=3) == whole
 
 
 def test_partitions_are_written_one_after_the_other() -> None:
@@ -174,3 +143,191 @@ def test_a_recording_of_several_partitions_asks_for_their_number() -> None:
 def test_a_partition_beyond_the_number_given_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="recorded on partition 6, but there are only 4"):
         played([recorded(6, 0, "acme")], partitions=4)
+
+
+def test_more_to_look_at_than_came_in_is_said_so() -> None:
+    assert "2 to look at, 100.00 % more than came in;" in str(played([line(1, 0)], drain=True)[2])
+
+
+# -- under rules
+
+
+def verdicts(lines: Iterable[Line], *control: ControlInput, **options: Any) -> list[tuple[str, str, list[str]]]:
+    """Return (name, change, what hides it) of each change, in order."""
+    changes = played(lines, control=ControlLog(control), **options)[0].splitlines()
+    return [(one["name"], one["change"], one["suppressed_by"]) for one in map(json.loads, changes)]
+
+
+def test_a_rule_that_holds_from_the_start_decides_on_the_first_alert() -> None:
+    assert verdicts([line(1, 0)], silence()) == [("HighCPU", "opened", ["silence:no-HighCPU"])]
+
+
+def test_a_rule_in_time_is_taken_in_before_the_first_alert_that_is_younger() -> None:
+    lines = [line(1, 0, "A"), line(2, 1, "HighCPU"), line(3, 2, "B"), line(4, 3, "HighCPU", severity="critical")]
+    assert verdicts(lines, silence(1)) == [
+        ("A", "opened", []),
+        ("HighCPU", "opened", []),
+        ("HighCPU", "suppressed", ["silence:no-HighCPU"]),
+        ("B", "opened", []),
+        ("HighCPU", "severity_raised", ["silence:no-HighCPU"]),
+    ]
+
+
+def test_a_rule_after_the_last_alert_still_has_its_effect() -> None:
+    deleted = ruled("silence", "no-HighCPU", None, 9, version=2)
+    assert verdicts([line(1, 0)], silence(), deleted)[-1] == ("HighCPU", "unsuppressed", [])
+
+
+def test_of_two_versions_of_a_rule_the_newer_holds_whichever_comes_first() -> None:
+    gone = ruled("silence", "no-HighCPU", None, 1, version=2)
+    assert verdicts([line(1, 3)], gone, silence(2)) == [("HighCPU", "opened", [])]
+
+
+def test_rules_of_one_tenant_do_nothing_to_another() -> None:
+    lines = [line(1, 0), line(2, 0, tenant="globex")]
+    assert [hidden for _, _, hidden in verdicts(lines, silence())] == [["silence:no-HighCPU"], []]
+
+
+def test_a_rule_is_taken_in_on_the_partition_of_its_tenant() -> None:
+    lines = [line(1, 0), line(2, 0, tenant="globex")]
+    own = [silence(name="Other"), silence(tenant="globex")]
+    hidden = {
+        json.loads(text)["tenant_id"]: json.loads(text)["suppressed_by"]
+        for text in played(lines, control=ControlLog(own), partitions=4)[0].splitlines()
+    }
+    assert hidden == {"acme": [], "globex": ["silence:no-HighCPU"]}
+
+
+def test_a_rule_that_nobody_can_read_is_a_dead_letter_and_the_version_before_holds() -> None:
+    broken = ruled("silence", "no-HighCPU", {"matchers": ["alertname=~'('"]}, version=2)
+    changes, dead, summary = played([line(1, 0)], control=ControlLog([silence(), broken]))
+    assert json.loads(changes)["suppressed_by"] == ["silence:no-HighCPU"]
+    headers = dict(interpret(1, dead.strip()).headers)
+    assert (headers["reason"], headers["origin"]) == (b"invalid_control", b"control/0/1")
+    assert (summary.control, dict(summary.dead_letters)) == (2, {"invalid_control": 1})
+
+
+def test_recorded_rules_keep_the_offsets_they_had_on_their_partition() -> None:
+    home = partition_of("acme", 4)
+    broken = ruled("silence", "x", {}, 0, place=(home, 41))
+    dead = played([line(1, 0)], control=ControlLog([broken]), partitions=4)[1]
+    assert dict(interpret(1, dead.strip()).headers)["origin"] == f"control/{home}/41".encode()
+
+
+def test_rules_recorded_on_a_partition_beyond_the_number_given_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"recorded on partition 6, but there are only 4.*Give --partitions"):
+        played([line(1, 0)], control=ControlLog([silence(0, place=(6, 0))]), partitions=4)
+
+
+def test_what_was_over_long_before_the_first_alert_is_not_told() -> None:
+    daily = {"rrule": "FREQ=DAILY", "start": "23:00", "duration": "30m", "time_zone": "UTC", "from": "2025-01-01"}
+    window = ruled("maintenance_window", "nightly", {"matchers": ['alertname="Backup"'], "recurs": daily})
+    changes = verdicts([line(1, 0), line(2, 24 * 60 - 1, "Late")], window)
+    assert changes == [
+        ("HighCPU", "opened", []),
+        ("HighCPU", "expired", []),
+        ("MaintenanceWindow", "opened", []),
+        ("MaintenanceWindow", "resolved", []),
+        ("Late", "opened", []),
+    ]
+
+
+# -- adaptively, and in all
+
+
+def test_the_figures_of_storms_flapping_and_noise_are_counted() -> None:
+    flips = [line(n, n * 2, status=("firing", "resolved")[n % 2]) for n in range(6)]
+    noise = [line(n, 60 + n / 100, f"N{n % 5}", labels={"instance": f"i{n}"}) for n in range(90)]
+    later = [line(n, 65 + n, "Later") for n in range(5)]
+    _, _, summary = played([*flips, *noise, *later], defaults=ADAPTIVE, drain=True)
+    counted = summary.as_json()
+    assert counted["storms"] == {"begun": 1, "minutes": 3, "hidden": 84}
+    assert counted["flapping"] == {"begun": 1, "ended": 1, "hidden": 2}
+    assert counted["active"] + counted["suppressed"] == sum(counted["changes"].values())
+    assert counted["noise_reduction"] == round(1 - counted["active"] / 101, 6)
+    assert "1 storms, 3 minutes that hid 84 changes; 1 times an alert began to flap" in str(summary)
+
+
+def test_a_storm_that_is_on_at_the_end_counts_up_to_its_last_whole_minute() -> None:
+    noise = [line(n, n / 50, f"N{n % 5}", labels={"instance": f"i{n}"}) for n in range(120)]
+    storms = played(noise, defaults=ADAPTIVE)[2].as_json()["storms"]
+    assert (storms["begun"], storms["minutes"]) == (1, 2)
+    assert storms["hidden"] > 50
+
+
+def test_draining_lets_storms_end() -> None:
+    noise = [
+        line(n, n / 50, f"N{n % 5}", labels={"instance": f"i{n}"}, ends_at="2026-01-01T00:03:00Z") for n in range(99)
+    ]
+    changes = verdicts(noise, defaults=ADAPTIVE, drain=True)
+    assert [change for name, change, _ in changes if name == "AlertStorm"][-1] == "resolved"
+
+
+def test_draining_lets_what_flaps_be_steady_again() -> None:
+    flips = [line(n, n * 2, status=("firing", "resolved")[n % 2]) for n in range(6)]
+    assert verdicts(flips, defaults=ADAPTIVE, drain=True)[-1] == ("HighCPU", "steady", [])
+
+
+@pytest.mark.parametrize("partitions", [None, 4])
+def test_alerts_under_rules_give_the_same_bytes_in_batches_of_one_of_seven_and_of_a_thousand(
+    partitions: int | None,
+) -> None:
+    lines = [*eventful()]
+    control = ControlLog([*CHANGING])
+    whole = played(lines, control=control, defaults=ADAPTIVE, partitions=partitions, drain=True)
+    for batch_size in (1, 7):
+        again = played(
+            lines, control=control, defaults=ADAPTIVE, partitions=partitions, drain=True, batch_size=batch_size
+        )
+        assert again == whole
+    counted = whole[2].as_json()
+    assert set(counted["suppressed_by"]) == {"silence", "maintenance", "inhibition", "flapping", "storm", "throttle"}
+    assert counted["storms"]["begun"] > 0
+    assert counted["flapping"]["ended"] > 0
+    assert counted["changes"]["unsuppressed"] > 0
+    assert counted["dead_letters"] == {"invalid_control": 1}
+
+
+def test_taking_snapshots_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, control = [*eventful()], ControlLog([*CHANGING])
+    whole = played(lines, control=control, defaults=ADAPTIVE, drain=True)
+    monkeypatch.setattr("pipeline.replay_run._SNAPSHOT_EVERY", 7)
+    assert played(lines, control=control, defaults=ADAPTIVE, drain=True, batch_size=3) == whole
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([-2, 0, 0, 0, 0, 0.1, 0.1, 1, 1, 5, 12]),
+        st.sampled_from(["A", "B", "NodeDown", "Watchdog"]),
+        st.sampled_from(["acme", "globex", "Not A Tenant"]),
+        st.sampled_from(["firing", "firing", "resolved"]),
+        st.sampled_from(["critical", "warning", "nonsense"]),
+        st.sampled_from(["i1", "i2"]),
+    ),
+    max_size=60,
+)
+RULES = st.lists(st.tuples(st.sampled_from(CHANGING), st.none() | st.integers(-1, 30)), max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=EVENTS, rules=RULES, batch_size=st.integers(1, 50), partitions=st.sampled_from([None, 1, 4]))
+def test_the_output_does_not_depend_on_the_size_of_batches(
+    events: list[tuple[float, str, str, str, str, str]],
+    rules: list[tuple[ControlInput, int | None]],
+    batch_size: int,
+    partitions: int | None,
+) -> None:
+    minute = 0.0
+    lines = []
+    for number, (step, name, tenant, status, severity, instance) in enumerate(events, start=1):
+        minute += step
+        labels = {"instance": instance, "pod": f"p{number}"}
+        lines.append(line(number, minute, name, tenant, status=status, severity=severity, labels=labels))
+    control = ControlLog(
+        [replace(rule, at=FROM_THE_START if minutes is None else T0 + minutes * MINUTE) for rule, minutes in rules]
+    )
+
+    def output(**options: Any) -> tuple[bytes, bytes, Summary]:
+        return played(lines, control=control, defaults=ADAPTIVE, partitions=partitions, drain=True, **options)
+
+    assert output(batch_size=batch_size) == output()

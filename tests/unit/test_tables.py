@@ -82,7 +82,7 @@ def test_progress_is_read_back_as_it_was_stored() -> None:
 
 def test_progress_of_another_release_is_refused_with_a_remedy() -> None:
     place = Progress("alerts.raw", 0, 1)
-    for row in (msgspec.msgpack.encode((2, place)), msgspec.msgpack.encode(["?"]), b"\xc1"):
+    for row in (msgspec.msgpack.encode((1, place)), msgspec.msgpack.encode(["?"]), b"\xc1"):
         with pytest.raises(InfrastructureError, match="upgrade this worker"):
             read_progress(row, place)
 

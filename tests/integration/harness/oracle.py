@@ -19,6 +19,7 @@ from tests.merged_rows import merged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from agents.suppress.defaults import Defaults
     from pipeline.domain.alert import Periods
     from pipeline.schemas.records import Output
     from tests.integration.harness.kafka_side import Read
@@ -51,7 +52,7 @@ class Outcome:
     rows: dict[int, dict[bytes, bytes]]
 
 
-def expected(raw: Iterable[Read], periods: Periods) -> Outcome:
+def expected(raw: Iterable[Read], periods: Periods, defaults: Defaults) -> Outcome:
     """Return what the pure pipeline makes of alerts.raw, in event time."""
     by_partition: dict[int, list[Read]] = {p: [] for p in range(PARTITIONS)}
     for record in raw:
@@ -61,7 +62,13 @@ def expected(raw: Iterable[Read], periods: Periods) -> Outcome:
     for partition, records in by_partition.items():
         store = DictStore()
         step = IngestStep(
-            store, topic=RAW_TOPIC, partition=partition, partitions=PARTITIONS, periods=periods, wall_clock=False
+            store,
+            topic=RAW_TOPIC,
+            partition=partition,
+            partitions=PARTITIONS,
+            periods=periods,
+            wall_clock=False,
+            defaults=defaults,
         )
         for start in range(0, len(records), _BATCH):
             batch = records[start : start + _BATCH]

@@ -15,11 +15,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from agents.ingest import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC
 from pipeline.app import changelog_topic as changelog_name
-from pipeline.app import periods
+from pipeline.app import defaults, periods
 from pipeline.kafka_connection import KafkaConnection
 from pipeline.settings import load_settings
 from pipeline.topic_admin import create_topics
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, changelog_topic
+from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
 from tests.integration.harness.kafka_side import TIMEOUT_S, GroupOffsets, TopicReader
 from tests.integration.harness.oracle import Outcome, Verdict, compare, expected, found, newest_rows
 from tests.integration.harness.sender import Sender
@@ -92,7 +92,7 @@ class Scene:
             plain,
             PARTITIONS,
             1,
-            topics=[ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ],
+            topics=[ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_DLQ],
             extra=[changelog_topic(self.changelog)],
         )
         self.client = plain.confluent()
@@ -195,7 +195,7 @@ class Scene:
         self.drain(seconds, supervise)
         self.stop_workers()
         raw = self.read(RAW_TOPIC)
-        wanted = expected(raw, periods(self.loaded))
+        wanted = expected(raw, periods(self.loaded), defaults(self.loaded))
         told = {topic: found(self.read(topic)) for topic in (ENRICHED_TOPIC, DEAD_TOPIC)}
         return compare(len(raw), wanted, Outcome(told, newest_rows(self.read(self.changelog))))
 

@@ -11,7 +11,7 @@ import msgspec
 
 from agents.ingest import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC
 from bench.load import balanced_tenants, partition_of
-from pipeline.app import periods
+from pipeline.app import defaults, periods
 from pipeline.schemas.records import ORIGIN
 from tests.integration.harness.faults import RATE, STEP_MS, any_moment, ready_worker, seeded
 from tests.integration.harness.oracle import Outcome, compare, expected, found
@@ -135,7 +135,7 @@ def hour_of_outage(scene: Scene, seed: int, records: int) -> Verdict:
     scene.caught_up_after = time.monotonic() - back.started_at
     scene.stop_workers()
     raw = scene.read(RAW_TOPIC)
-    wanted = expected(raw, periods(scene.loaded))
+    wanted = expected(raw, periods(scene.loaded), defaults(scene.loaded))
     told = {topic: found(scene.read(topic)) for topic in (ENRICHED_TOPIC, DEAD_TOPIC)}
     told[ENRICHED_TOPIC] = without_later(told[ENRICHED_TOPIC], raw)
     return compare(len(raw), Outcome(wanted.told, {}), Outcome(told, {}))

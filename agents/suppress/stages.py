@@ -1,0 +1,196 @@
+"""The stages that may suppress a change of an alert, asked in order.
+
+Silences, maintenance windows and inhibition are what people wrote, and hold for everything. Flapping, storms and
+throttling are adaptive: they never hide what a tenant wants to see always, nor the end of what was shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pipeline.domain.change import Change
+from pipeline.domain.flapping import Flap, flipped, steady_at
+from pipeline.domain.reasons import Ruled, Stage
+from pipeline.schemas.rulings import NO_MATCH, PASS, SUPPRESS, Ruling, decision
+
+if TYPE_CHECKING:
+    from agents.suppress.tenant import Tenant
+    from pipeline.domain.alert import Alert
+    from pipeline.domain.rule import RuleRef
+    from pipeline.domain.subject import Subject
+
+FLAPPING: Final = Stage.FLAPPING.value
+STORM: Final = Stage.STORM.value
+THROTTLE: Final = Stage.THROTTLE.value
+_ENDS: Final = frozenset((Change.RESOLVED, Change.EXPIRED))
+_FLIPS: Final = frozenset((Change.REOPENED, *_ENDS))
+
+
+class Asked:
+    """One alert on its way through the stages."""
+
+    __slots__ = ("_alert", "_is_new_name", "_now", "_parts", "_tenant", "change", "held", "subject", "suppressed_by")
+
+    def __init__(
+        self, tenant: Tenant, alert: Alert, change: Change, subject: Subject, now: int, *, is_new_name: bool = False
+    ) -> None:
+        self.change = change
+        self.held: list[str] = []
+        """What holds the alert from now on."""
+        self.suppressed_by: list[str] = []
+        """What suppresses this record: what holds the alert, but for a hold that begins with this record."""
+        self._tenant = tenant
+        self._alert = alert
+        self.subject = subject
+        self._now = now
+        self._parts: list[bytes] = []
+        self._is_new_name = is_new_name
+
+    def ruling(self) -> Ruling:
+        """Return what the stages said."""
+        return Ruling(tuple(self.suppressed_by), tuple(self._parts))
+
+    # -- what people wrote
+
+    def ask_people(self) -> None:
+        """Ask silences, maintenance windows and inhibition."""
+        tenant, subject, now = self._tenant, self.subject, self._now
+        if tenant.silence_by_id:
+            hits = [silence.ref for silence in tenant.silences.matching(subject) if tenant.silenced_by(silence, now)]
+            self._explicit(Stage.SILENCE, Ruled.SILENCED, hits)
+        if tenant.window_by_id:
+            hits = [window.ref for window in tenant.windows.matching(subject) if tenant.is_on(window, now)]
+            self._explicit(Stage.MAINTENANCE, Ruled.IN_MAINTENANCE, hits)
+        if tenant.inhibitor is not None:
+            rules = [rule.ref for rule, _ in tenant.inhibitor.inhibitors(self._alert.key)]
+            self._explicit(Stage.INHIBITION, Ruled.INHIBITED, rules)
+
+    def _explicit(self, stage: Stage, reason: Ruled, hits: list[RuleRef]) -> None:
+        if not hits:
+            self._parts.append(NO_MATCH[stage])
+            return
+        for ref in hits:
+            self._parts.append(decision(stage, SUPPRESS, reason, ref))
+            self._hold(f"{stage.value}:{ref.id}")
+
+    # -- what adapts
+
+    def ask_adaptive(self) -> None:
+        """Ask flapping, storm and throttle about a change that a record or time brought."""
+        alert = self._alert
+        if alert.flips or self.change in _FLIPS:
+            self._flapping()
+        if self._tenant.pulse.storm is not None:
+            self._storm()
+        if self._tenant.policy.throttle.enabled and not self.suppressed_by:
+            self._throttle()
+
+    @property
+    def _protection(self) -> Ruled | None:
+        """Return why nothing adaptive may hide the alert, None if it may."""
+        if self._tenant.policy.protects(self.subject, self._alert.severity):
+            return Ruled.NEVER_SUPPRESSED
+        return Ruled.BUDGET_EXHAUSTED if self._tenant.budget.is_exhausted(self._now) else None
+
+    def _flapping(self) -> None:
+        alert = self._alert
+        policy = self._tenant.flap_policy_of(self.subject)
+        if not policy.enabled:
+            alert.flips, alert.steady_at = (), 0
+            return
+        if self.change in _FLIPS:
+            alert.flips, flapping, flap = flipped(alert.flips, bool(alert.steady_at), self._now, policy)
+            alert.steady_at = steady_at(alert.flips, policy) if flapping else 0
+            if flap is Flap.FLAPPING:
+                self.change = Change.FLAPPING
+                self._pass(Stage.FLAPPING, Ruled.FLAPPING_BEGINS, policy.ref)
+                if self._protection is None:
+                    self.held.append(FLAPPING)
+                return
+        if alert.steady_at:
+            self._adaptive(Stage.FLAPPING, Ruled.FLAPPING, policy.ref)
+        else:
+            self._parts.append(NO_MATCH[Stage.FLAPPING])
+
+    def _storm(self) -> None:
+        alert, pulse = self._alert, self._tenant.pulse
+        storm = pulse.storm
+        if storm is None or not pulse.storming:
+            return
+        ref = pulse.policy.ref
+        if self.change in _ENDS and (alert.shown or STORM not in alert.held):
+            self._pass(Stage.STORM, Ruled.WAS_SHOWN, ref)
+        elif storm.lets_pass(alert.name, is_new_name=self._is_new_name):
+            self._pass(Stage.STORM, Ruled.NEW_NAME, ref)
+        else:
+            self._adaptive(Stage.STORM, Ruled.STORM, ref)
+
+    def _throttle(self) -> None:
+        """Ask for a token; the end of an alert needs none, and follows its beginning."""
+        alert, tenant, change = self._alert, self._tenant, self.change
+        if change is Change.FLAPPING:
+            return
+        ref = tenant.policy.ref
+        if change in _ENDS:
+            if THROTTLE in alert.held and not alert.shown:
+                self._parts.append(decision(Stage.THROTTLE, SUPPRESS, Ruled.TENANT_RATE, ref))
+                self._hold(THROTTLE)
+            return
+        if tenant.policy.protects(self.subject, alert.severity):
+            self._pass(Stage.THROTTLE, Ruled.NEVER_SUPPRESSED, ref)
+            return
+        refused = tenant.throttle.take(alert.name, self._now)
+        tenant.changed = True
+        if refused is None:
+            if tenant.policy_is_its_own:
+                self._pass(Stage.THROTTLE, Ruled.WITHIN_RATE, ref)
+        elif tenant.budget.is_exhausted(self._now):
+            self._pass(Stage.THROTTLE, Ruled.BUDGET_EXHAUSTED, ref)
+        else:
+            self._parts.append(decision(Stage.THROTTLE, SUPPRESS, Ruled(refused.value), ref))
+            self._hold(THROTTLE)
+
+    # -- what an alert is held by when nothing but its verdict may change
+
+    def keep_adaptive(self) -> None:
+        """Let adaptive holds stand that still hold, and ask for a token where none is left."""
+        alert, tenant = self._alert, self._tenant
+        if self._protection is None:
+            if FLAPPING in alert.held and alert.steady_at:
+                self._adaptive(Stage.FLAPPING, Ruled.FLAPPING, tenant.flap_policy_of(self.subject).ref)
+            if STORM in alert.held and tenant.pulse.storming:
+                self._adaptive(Stage.STORM, Ruled.STORM, tenant.pulse.policy.ref)
+        if alert.held and not self.suppressed_by and tenant.policy.throttle.enabled:
+            self._throttle()
+
+    def _adaptive(self, stage: Stage, reason: Ruled, ref: RuleRef) -> None:
+        protection = self._protection
+        if protection is not None:
+            self._pass(stage, protection, ref)
+        else:
+            self._parts.append(decision(stage, SUPPRESS, reason, ref))
+            self._hold(stage.value)
+
+    def _pass(self, stage: Stage, reason: Ruled, ref: RuleRef | None = None) -> None:
+        self._parts.append(decision(stage, PASS, reason, ref))
+
+    def _hold(self, what: str) -> None:
+        self.held.append(what)
+        self.suppressed_by.append(what)
+
+
+_HELD_BY: Final = {FLAPPING: Ruled.FLAPPING, STORM: Ruled.STORM, THROTTLE: Ruled.TENANT_RATE}
+
+
+def standing(tenant: Tenant, alert: Alert) -> Ruling:
+    """Return the ruling on a digest of repeats: what held the alert before holds it still."""
+    if not alert.held:
+        return Ruling()
+    parts = []
+    for what in alert.held:
+        stage, _, rule_id = what.partition(":")
+        if rule_id:
+            parts.append(decision(Stage(stage), SUPPRESS, Ruled.UNCHANGED, tenant.ref_of(stage, rule_id)))
+        else:
+            parts.append(decision(Stage(stage), SUPPRESS, _HELD_BY[what]))
+    return Ruling(alert.held, tuple(parts))

@@ -1,0 +1,194 @@
+"""One tenant of one partition: its rules, and how it stands with each of them."""
+
+from __future__ import annotations
+
+from heapq import heappush
+from typing import TYPE_CHECKING
+
+from pipeline.domain import silences
+from pipeline.domain.budgets import Budget, HiddenPerDay
+from pipeline.domain.maintenance import HiddenCounts
+from pipeline.domain.match_index import MatchIndex
+from pipeline.domain.schedules import Recurring
+from pipeline.domain.storms import Pulse
+from pipeline.domain.throttling import Throttle
+from tables.tenants import TenantState
+
+if TYPE_CHECKING:
+    from agents.suppress.defaults import Defaults
+    from pipeline.domain.alert import Alert
+    from pipeline.domain.calendars import Calendar
+    from pipeline.domain.flapping import FlapPolicy
+    from pipeline.domain.identity_rules import Identities, IdentityRule
+    from pipeline.domain.inhibition import Inhibitor
+    from pipeline.domain.maintenance import MaintenanceWindow
+    from pipeline.domain.rule import RuleRef
+    from pipeline.domain.silences import Silence
+    from pipeline.domain.storms import StormPolicy
+    from pipeline.domain.subject import Subject
+
+_NAMES_KEPT = 10_000  # a tenant with more has names that are made up as it goes: a new one means nothing
+
+
+class Tenant:
+    """What suppresses the alerts of one tenant."""
+
+    def __init__(self, name: str, defaults: Defaults, minute: int = 0) -> None:
+        self.name = name
+        self.defaults = defaults
+        self.changed = False  # its row has to be written
+        self._counted = 0, 0  # the minute and the count in its row
+        # What was written
+        self.silences: MatchIndex[Silence] = MatchIndex()
+        self.silence_by_id: dict[str, Silence] = {}
+        self.windows: MatchIndex[MaintenanceWindow] = MatchIndex()
+        self.window_by_id: dict[str, MaintenanceWindow] = {}
+        self.calendars: dict[str, Calendar] = {}
+        self.inhibitor: Inhibitor | None = None
+        self.storm_policies: dict[str, StormPolicy] = {}
+        self.flap_policies: dict[str, FlapPolicy] = {}
+        self.identity_rules: dict[str, IdentityRule] = {}
+        self.identities: Identities | None = None
+        self.policy = defaults.tenant
+        # How things stand
+        self.pulse = Pulse(defaults.storm, minute)
+        self.throttle = Throttle(defaults.tenant.throttle)
+        self.budget = Budget(defaults.tenant.budget)
+        self.budget_told = 0  # since when it is known that the budget is nearly spent; 0: it is not
+        self.hidden = HiddenPerDay()
+        self.names: set[str] = set()  # of its alerts, ever
+        self.ended: dict[str, int] = {}  # silences that ended with the last alert they were for -> when
+        self.reminded: dict[str, int] = {}  # silence -> the end that somebody was reminded of
+        self.in_window: dict[str, tuple[int, HiddenCounts]] = {}  # windows that are on -> since when, what they hid
+        self.seen_switch: dict[str, int] = {}  # dead man's switches -> when one that is not open was last seen
+        self.missing: dict[str, int] = {}  # those that are missed -> when they were last seen
+        # Follows from the above and from the alerts
+        self.open: set[bytes] = set()
+        self.in_storm: set[bytes] = set()  # alerts that a storm holds
+        self.waiting: dict[str, list[tuple[int, bytes]]] = {}  # name -> a heap of those that wait for a token
+        self.matched: dict[str, set[bytes]] = {}  # silences that end on resolve -> the open alerts they hold
+        self.switch_keys: dict[str, set[bytes]] = {}  # dead man's switches -> their open alerts
+        self.edges: list[tuple[int, str, str]] = []  # a heap: when a silence or a window begins or ends next
+        self.edge_of: dict[tuple[str, str], int] = {}  # of these, what holds
+        self.due = 0  # the second at which time is looked at again; 0: never
+
+    # -- questions of the stages
+
+    def calendar_of(self, rule: Silence | MaintenanceWindow) -> Calendar | None:
+        """Return the calendar that a rule follows."""
+        schedule = rule.schedule
+        return self.calendars.get(schedule.calendar or "") if isinstance(schedule, Recurring) else None
+
+    def silenced_by(self, silence: Silence, now: int) -> bool:
+        """Say whether a silence is active."""
+        return silences.window_at(silence, now, self.calendar_of(silence), self.ended.get(silence.ref.id)) is not None
+
+    def is_on(self, window: MaintenanceWindow, now: int) -> bool:
+        """Say whether a maintenance window is on."""
+        return window.schedule.window_at(now, self.calendar_of(window)) is not None
+
+    @property
+    def has_rules(self) -> bool:
+        """Say whether there is anything that people wrote to hide alerts."""
+        return bool(self.silence_by_id or self.window_by_id or self.inhibitor is not None)
+
+    @property
+    def policy_is_its_own(self) -> bool:
+        """Say whether the tenant wrote its policy."""
+        return self.policy is not self.defaults.tenant
+
+    def flap_policy_of(self, subject: Subject) -> FlapPolicy:
+        """Return the policy for an alert: the first by id that is for it, else the built-in one."""
+        for policy in self.flap_policies.values():
+            if policy.matchers is None or policy.matchers.matches(subject):
+                return policy
+        return self.defaults.flap
+
+    def meet_name(self, name: str) -> bool:
+        """Take note of an alert's name; say whether it is new."""
+        if name in self.names or len(self.names) >= _NAMES_KEPT:
+            return False
+        self.names.add(name)
+        return True
+
+    def ref_of(self, stage: str, rule_id: str) -> RuleRef | None:
+        """Return the newest version of a rule, None if it is gone."""
+        rule: Silence | MaintenanceWindow | None
+        if stage == "silence":
+            rule = self.silence_by_id.get(rule_id)
+        elif stage == "maintenance":
+            rule = self.window_by_id.get(rule_id)
+        else:
+            rules = self.inhibitor.rules if self.inhibitor is not None else []
+            return next((one.ref for one in rules if one.ref.id == rule_id), None)
+        return None if rule is None else rule.ref
+
+    # -- alerts that are held
+
+    def holds(self, alert: Alert, held: tuple[str, ...]) -> None:
+        """Keep in mind what holds an alert from now on."""
+        before, alert.held = alert.held, held
+        for what in before:
+            if what == "storm":
+                self.in_storm.discard(alert.key)
+            elif what.startswith("silence:") and (matched := self.matched.get(what[8:])) is not None:
+                matched.discard(alert.key)
+        if alert.open:
+            self.note_held(alert, again="throttle" in before)
+
+    def note_held(self, alert: Alert, *, again: bool = False) -> None:
+        """Keep in mind what holds an open alert, as it says itself; `again`: it waits for a token already."""
+        for what in alert.held:
+            if what == "storm":
+                self.in_storm.add(alert.key)
+            elif what == "throttle":
+                if not again:
+                    heappush(self.waiting.setdefault(alert.name, []), (alert.starts_at, alert.key))
+            elif what.startswith("silence:"):
+                silence = self.silence_by_id.get(what[8:])
+                if silence is not None and silence.expire_on_resolve:
+                    self.matched.setdefault(what[8:], set()).add(alert.key)
+
+    # -- state
+
+    @property
+    def has_changed(self) -> bool:
+        """Say whether there is something that its row does not have."""
+        return self.changed or self._counting() != self._counted
+
+    def _counting(self) -> tuple[int, int]:
+        """Return the minute and its count; a minute without any is as good as another."""
+        pulse = self.pulse
+        return (pulse.minute, pulse.count) if pulse.count or pulse.storm is not None else (0, 0)
+
+    def state(self) -> TenantState:
+        """Return what has to be kept, and take it for written."""
+        self.changed = False
+        self._counted = self._counting()
+        _, *counted = self.pulse.snapshot()
+        return TenantState(
+            (self._counted[0], *counted),
+            self.throttle.snapshot(),
+            self.budget.snapshot(),
+            self.hidden.snapshot(),
+            self.ended,
+            self.reminded,
+            {rule_id: (since, hidden.snapshot()) for rule_id, (since, hidden) in self.in_window.items()},
+            self.seen_switch,
+            self.missing,
+            self.budget_told,
+        )
+
+    def restore(self, state: TenantState) -> None:
+        """Take over what was kept; the rules come before that."""
+        self.pulse = Pulse.restored(state.pulse, self.pulse.policy)
+        self.throttle = Throttle.restored(state.throttle, self.policy.throttle)
+        self.budget = Budget.restored(state.budget, self.policy.budget)
+        self.hidden = HiddenPerDay.restored(state.hidden)
+        self.ended, self.reminded = state.ended, state.reminded
+        self.in_window = {
+            rule_id: (since, HiddenCounts.restored(hidden)) for rule_id, (since, hidden) in state.in_window.items()
+        }
+        self.seen_switch, self.missing = state.seen_switch, state.missing
+        self.budget_told = state.budget_told
+        self._counted = self._counting()

@@ -1,0 +1,1 @@
+"""Rules compared with others, over the same alerts."""

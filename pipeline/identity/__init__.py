@@ -1,0 +1,1 @@
+"""What makes alerts the same: rules found in recorded alerts."""

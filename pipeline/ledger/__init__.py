@@ -1,0 +1,1 @@
+"""What the records of alerts.enriched tell of an alert, in words."""

@@ -1,0 +1,61 @@
+"""What happened to one alert, as values: for a person as lines, for a program as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One decision, with what the rule's author wrote beside it."""
+
+    stage: str
+    verdict: str
+    reason: str
+    rule: str | None
+    version: int | None
+    author: str | None
+    comment: str | None
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One line of the story."""
+
+    at: str
+    at_is_exact: bool
+    """False: it was then or later."""
+    own: str | None
+    """The name of the pipeline's own alert that this is of; None: it is a change of the alert itself."""
+    id: str
+    change: str
+    status: str
+    severity: str
+    count: int
+    verdict: str
+    suppressed_by: tuple[str, ...]
+    sentences: tuple[str, ...]
+    decisions: tuple[Said, ...]
+
+
+class Story(msgspec.Struct, frozen=True):
+    """An alert as its newest record has it, and all that happened to it, in order."""
+
+    tenant_id: str
+    fingerprint: str
+    name: str
+    labels: dict[str, str]
+    source: str | None
+    severity: str
+    status: str
+    starts_at: str
+    last_seen_at: str
+    ends_at: str | None
+    count: int
+    verdict: str
+    suppressed_by: tuple[str, ...]
+    happenings: tuple[Happening, ...]
+
+    def as_json(self) -> Any:
+        """Return it as what JSON can be made of."""
+        return msgspec.to_builtins(self)

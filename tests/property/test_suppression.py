@@ -1,0 +1,176 @@
+"""Suppression keeps what the step promises: the same outputs after any crash, at any batch size, for any neighbour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.merged_rows import merged
+from tests.property.rules import TOUCHY, rules
+from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, cuts, records, values
+from tests.property.test_crashes import TOPICS, World
+from tests.property.test_tenants import results, tenant_of
+from tests.step_driver import MINUTE, Crash, Driver, Record
+
+if TYPE_CHECKING:
+    from pipeline.domain.alert import Periods
+
+BOTH = st.sampled_from([PERIODS, ODD_PERIODS])
+
+
+def is_control(record: Record) -> bool:
+    return record.key is not None
+
+
+@st.composite
+def mixed(draw: st.DrawFn) -> list[Record]:
+    """Draw records of the input with records of the topic control between them."""
+    stream: list[Record] = []
+    written = 0
+    for record in draw(records(max_size=30)):
+        while draw(st.integers(0, 2)) == 2:
+            stream.append(draw(rules(written, record.timestamp, TENANTS)))
+            written += 1
+        stream.append(record)
+    return stream
+
+
+def give(driver: Driver, record: Record) -> None:
+    if is_control(record):
+        driver.take_control(record)
+    else:
+        driver.take([record])
+
+
+@given(BOTH, mixed(), st.data())
+def test_from_any_snapshot_the_rest_gives_the_rest_of_the_outputs_and_the_same_rows(
+    periods: Periods, stream: list[Record], data: st.DataObject
+) -> None:
+    capacity = data.draw(st.sampled_from([1, 1 << 62]), "capacity")
+    driver = Driver(periods, partitions=PARTITIONS, capacity=capacity, defaults=TOUCHY)
+    snapshots = []
+    for index, record in enumerate(stream):
+        give(driver, record)
+        if data.draw(st.booleans(), "snapshot"):
+            driver.checkpoint()
+            snapshots.append((index + 1, len(driver.left), driver.rows))
+    driver.checkpoint()
+    for done, told, rows in snapshots:
+        again = Driver(periods, partitions=PARTITIONS, capacity=capacity, rows=dict(rows), defaults=TOUCHY)
+        for record in stream[done:]:
+            give(again, record)
+        again.checkpoint()
+        assert again.left == driver.left[told:]
+        assert merged(again.rows) == merged(driver.rows)
+
+
+@given(BOTH, mixed(), st.data())
+def test_how_many_records_are_processed_in_one_go_changes_nothing(
+    periods: Periods, stream: list[Record], data: st.DataObject
+) -> None:
+    one_by_one, in_batches = (Driver(periods, partitions=PARTITIONS, defaults=TOUCHY) for _ in range(2))
+    for record in stream:
+        give(one_by_one, record)
+    ends = data.draw(cuts(len(stream)), "batches")
+    batch: list[Record] = []
+    for index, record in enumerate(stream, 1):
+        if is_control(record):
+            in_batches.take(batch)
+            batch = []
+            in_batches.take_control(record)
+        else:
+            batch.append(record)
+        if index in ends:
+            in_batches.take(batch)
+            batch = []
+    in_batches.take(batch)
+    for topic in TOPICS:  # how records of different topics alternate says nothing
+        assert [one for one in in_batches.left if one.topic == topic] == [
+            one for one in one_by_one.left if one.topic == topic
+        ]
+
+
+@given(BOTH, mixed())
+def test_neither_the_rules_nor_the_alerts_of_one_tenant_change_another_s_results(
+    periods: Periods, stream: list[Record]
+) -> None:
+    together, alone = (Driver(periods, partitions=PARTITIONS, defaults=TOUCHY) for _ in range(2))
+    for record in stream:
+        give(together, record)
+        if is_control(record):
+            mine = (record.key or b"").startswith(b"acme/")
+            give(alone, record if mine else Record(record.offset, record.timestamp, b"{", key=b"acme/silence/none"))
+        else:
+            give(alone, record if tenant_of(record) == "acme" else Record(record.offset, record.timestamp, None))
+    together.checkpoint()
+    alone.checkpoint()
+    assert results(together, "acme") == results(alone, "acme")
+
+
+class Ruled(World):
+    """The same world with a topic of rules, which are taken in only where the worker has been everywhere before."""
+
+    rules: list[Record]
+    furthest = 0  # how far any run has read
+
+    def __post_init__(self) -> None:
+        self.rules = []
+        self.defaults = TOUCHY
+        super().__post_init__()
+
+    def take_rules(self, age: int, *, crash_after_seal: bool) -> None:
+        self.furthest = max(self.furthest, self.read)
+        if self.read < self.furthest:
+            return
+        unseen = [rule for rule in self.rules if rule.offset >= self.driver.step.control_offset]
+        now = self.wall - age if self.read == len(self.log) else None
+        if unseen:
+            self.driver.take_control(*unseen, now_ms=now, crash_after_seal=crash_after_seal)
+
+    def crash(self) -> None:
+        self.furthest = max(self.furthest, self.read)
+        super().crash()
+
+
+_WAITS = st.sampled_from([0, 1, 400, 1_500, 61_000, 301_000, 1_000_000])
+_AHEAD = st.sampled_from([0, 0, 0, -1_000, -MINUTE, -20 * MINUTE, MINUTE, 6 * MINUTE])
+
+
+@given(BOTH, st.sampled_from([1, 1 << 62]), st.data())
+def test_what_left_is_one_sequence_with_rules_and_timers_in_flight(
+    periods: Periods, capacity: int, data: st.DataObject
+) -> None:
+    """No output is lost, changed, told in another order or under another id, wherever the worker is killed."""
+    world = Ruled(periods, capacity)
+    for _ in range(data.draw(st.integers(5, 40), "steps")):
+        world.wall += data.draw(_WAITS)
+        act = data.draw(
+            st.sampled_from(["send", "send", "write", "rules", "read", "read", "tick", "checkpoint", "crash"])
+        )
+        dies = act in {"read", "tick", "rules"} and data.draw(st.integers(0, 5), "dies") == 0
+        try:
+            match act:
+                case "send":
+                    for _ in range(data.draw(st.integers(1, 4))):
+                        at = world.wall + data.draw(_AHEAD)
+                        world.log.append(Record(len(world.log), at, data.draw(values(at, TENANTS))))
+                case "write":
+                    world.rules.append(data.draw(rules(len(world.rules), world.wall, TENANTS)))
+                case "rules":
+                    world.take_rules(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
+                case "read":
+                    world.read_on(data.draw(st.integers(1, 5)), crash_after_seal=dies)
+                case "tick":
+                    world.tick(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
+                case "checkpoint":
+                    world.driver.checkpoint()
+                case "crash":
+                    world.crash()
+        except Crash:
+            world.crash()
+    world.read_on(len(world.log), crash_after_seal=False)
+    for topic, told in world.told.items():
+        assert world.place[topic] == len(told), "something that left was not told again"
+    assert world.driver.step.next_offset == len(world.log)
