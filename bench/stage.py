@@ -23,13 +23,13 @@ from pipeline.dev import broker as dev_broker
 from pipeline.kafka_admin import connected_admin
 from pipeline.kafka_connection import KafkaConnection
 from pipeline.topic_admin import create_topics
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, changelog_topic
+from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READY_S = 120.0
-_TOPICS = (ALERTS_RAW, ALERTS_ENRICHED, ALERTS_DLQ)
+_TOPICS = (ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_DLQ)
 
 
 class Stage:
