@@ -65,7 +65,7 @@ def ends_of(figures: dict[str, Any]) -> tuple[float, int]:
     return figures["max_ms"], figures["records"]
 
 
-def measure(on: Stage, guarantee: str) -> dict[str, Any]:
+def measure(on: Stage, guarantee: str, name: str = "", **settings: str) -> dict[str, Any]:
     """Return the latencies of one guarantee: of the changes, and of the records that caused them."""
     context = multiprocessing.get_context("spawn")
     done, found = context.Event(), context.Queue()
@@ -73,7 +73,7 @@ def measure(on: Stage, guarantee: str) -> dict[str, Any]:
     readers = [
         context.Process(target=read, args=(on.bootstrap, topic, ready, done, found)) for topic, ready in started.items()
     ]
-    with on.worker(f"latency-{guarantee}", PROCESSING_GUARANTEE=guarantee) as worker:
+    with on.worker(f"latency-{guarantee}{name}", PROCESSING_GUARANTEE=guarantee, **settings) as worker:
         worker.wait_ready()
         for reader in readers:
             reader.start()

@@ -186,7 +186,7 @@ POSITIONS = st.sampled_from(
 
 @given(
     POSITIONS,
-    st.sampled_from(["1", "-1", "2", "1,-1", "-2,2", "9"]),
+    st.sampled_from(["1", "-1", "2", "1,-1", "-2,2", "1,-4", "9"]),
     BEGINNINGS,
     TIMES,
     st.integers(7, 900),
