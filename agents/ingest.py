@@ -14,28 +14,27 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agents.origins import Origins, came_from_of
 from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
 from agents.suppress.defaults import Defaults
+from agents.suppress.intake import Intake
 from agents.suppress.suppression import Suppression
+from agents.telling import Telling
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Body, Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.errors import RejectedRecordError
-from pipeline.domain.partitioner import partition_of
 from pipeline.domain.reasons import Rejection, Unchanged
 from pipeline.domain.severity import LABELS, severity_of
-from pipeline.domain.tally import Tally
 from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_ms
-from pipeline.schemas import outputs, raw, records
+from pipeline.schemas import raw
 from pipeline.schemas.identity import Arrivals
-from pipeline.schemas.outputs import CONTROL_TOPIC, DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
-from pipeline.schemas.own import own_output
+from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
 from tables import keys
 from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
-from tables.forwards import ForwardTable
 from tables.progress import Progress, read_progress
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ if TYPE_CHECKING:
     from agents.suppress.cause import Cause
     from pipeline.domain.alert import Alert
     from pipeline.domain.severity import Severity
+    from pipeline.domain.tally import Tally
     from pipeline.schemas.own import OwnAlert
     from pipeline.schemas.records import Record
     from pipeline.schemas.rulings import Ruling
-    from tables.control import Pending
     from tables.store import Rows, RowStore
 
 __all__ = ["DEAD_TOPIC", "ENRICHED_TOPIC", "RAW_TOPIC", "IngestStep"]
@@ -81,9 +80,7 @@ class IngestStep:
     ) -> None:
         self.periods = periods or Periods()
         self.progress = Progress(topic, partition, partitions)
-        self._ringing = (
-            0  # the time at which timers are ringing, which is on its way to that of the progress; 0: none are
-        )
+        self._ringing = 0  # the time at which timers ring, on its way to that of the progress; 0: none do
         self._timers = TimerWheel()
         self.suppression = Suppression(
             store,
@@ -102,13 +99,11 @@ class IngestStep:
         self._on_report = on_report
         self._horizon = 0 if wall_clock else _NO_TIME
         self._batch_end = 0  # the offset after the batch that asked for a newer wall clock
-        self._emitted = Emitted()
-        self._tally = Tally()
-        self.forwards = ForwardTable(store)
+        self._telling = Telling(partition, self.periods)
+        self._origins = Origins(store, self._telling, topic, partition, partitions)
+        self._control = Intake(self.suppression, self._telling, partition)
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
-        self._partitions: dict[str, int] = {}  # tenant -> the partition it belongs to
         self._mostly_new = True  # the alerts of the batch before
-        self._control: list[Pending] = []  # taken in, and not yet applied
         self.is_fresh = store.get(keys.PROGRESS) is None
         self._restore(store)
 
@@ -124,7 +119,7 @@ class IngestStep:
         self._set_horizon()
         if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
             self.advance(self.progress.tick_ms)
-        self._control = self.suppression.table.pending()
+        self._control.resume()
         self.apply_control()  # it was sealed that these came here; what they caused may not have left
 
     # -- time
@@ -137,7 +132,7 @@ class IngestStep:
     @property
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
-        return self._timers.next_ms if not self._control else 0
+        return self._timers.next_ms if not self._control.waiting else 0
 
     def seal(self, wall_ms: int, *, tick: bool) -> None:
         """Take the wall clock in. The next snapshot carries it, and with `tick` that time moves on to it."""
@@ -165,8 +160,7 @@ class IngestStep:
                 else:
                     self.suppression.end_minute(second, TimerCause(self.progress.partition, second * 1000))
         self._ringing = 0
-        if self._control:
-            self.apply_control()
+        self.apply_control()
 
     def _set_horizon(self) -> None:
         if self._wall_clock:
@@ -204,7 +198,7 @@ class IngestStep:
         if change is Change.REPEATED:
             self.alerts.touch(alert)
             ruling = self.suppression.standing(alert)
-            self._emit(alert, change, body, labels, ruling, cause.id_of(alert.tenant, timer), cause, now)
+            self._telling.change(alert, change, body, labels, ruling, cause.id_of(alert.tenant, timer), cause, now)
             return
         self.alerts.open_count -= 1
         self._count_repeats(alert)  # it may be forgotten before the next snapshot
@@ -230,11 +224,16 @@ class IngestStep:
         progress = self.progress
         while start < len(batch) and batch[start].offset < progress.offset:  # the state holds it already
             start += 1
-        if self._control and not progress.stream_ms and start < len(batch) and not self._begin_time(batch[start]):
+        if (
+            self._control.waiting
+            and not progress.stream_ms
+            and start < len(batch)
+            and not self._begin_time(batch[start])
+        ):
             self._batch_end = batch[-1].offset + 1
             return start
         rest = batch[start:] if start else batch
-        suppression = self.suppression
+        suppression, intake = self.suppression, self._control
         suppression.count_minutes(progress.stream_ms)
         arrivals = Arrivals(rest, self.alerts.memo, suppression.identities_of, strictly=self._mostly_new)
         self._mostly_new = arrivals.mostly_new
@@ -252,20 +251,20 @@ class IngestStep:
                         self._batch_end = batch[-1].offset + 1
                         return start + index
                     at = max(stream_ms, progress.wall_ms)  # a time not believed in moves nobody else's
-                    self._tally.clamped += 1
+                    self._telling.tally.clamped += 1
                 else:
                     if at >= ring_at:
                         self.advance(at)
                         suppression.count_minutes(at)
                         ring_at = timers.next_ms
                     progress.stream_ms = stream_ms = at
-                    if self._control:
+                    if intake.waiting:
                         self.apply_control()
                         ring_at = timers.next_ms
             elif at < 0:  # the record carries no timestamp
                 at = stream_ms
             if isinstance(sent, RejectedRecordError):
-                self._reject(record, sent, at)
+                self._telling.reject(record, sent, at)
                 progress.offset = record.offset + 1
                 continue
             alert = memo_get(memo)
@@ -277,7 +276,7 @@ class IngestStep:
                 and sent.status == "firing"
                 and at >= alert.last_event
                 and sent.id is None
-                and not (record.headers and _came_from(record) is not None)
+                and not (record.headers and came_from_of(record) is not None)
                 and alert.name == sent.name
                 and alert.tenant == sent.tenant_id
             ):
@@ -323,7 +322,7 @@ class IngestStep:
         """Process a record that is not a plain repeat: what it says, its place in its batch, and who it may be."""
         tenant = sent.tenant_id
         try:
-            raw.check(sent, tenant_is_known=tenant in self._partitions)
+            raw.check(sent, tenant_is_known=tenant in self._origins.partitions)
             severity = self._severities.get(sent.severity)
             if severity is None:
                 severity = self._severity_of(sent.severity)
@@ -332,12 +331,12 @@ class IngestStep:
             else:
                 fingerprint, labels = arrivals.identity(index)
             extra = None if arrivals.plain else raw.extra_of(record.value or b"")
-            if self._partitions.get(tenant) == self.progress.partition and not record.headers:  # the usual case
+            if self._origins.partitions.get(tenant) == self.progress.partition and not record.headers:  # the usual case
                 origin: tuple[str, int, int] | None = (self.progress.topic, self.progress.partition, record.offset)
             else:
-                origin = self._origin(record, tenant)
+                origin = self._origins.of(record, tenant)
         except RejectedRecordError as error:
-            self._reject(record, error, at)
+            self._telling.reject(record, error, at)
             return
         if origin is None:
             return
@@ -350,7 +349,7 @@ class IngestStep:
         change: Change | Unchanged | None
         if sent.id is not None and self._is_second_copy(sent, fingerprint, seen):
             self._processed(sent, severity)
-            self._tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
+            self._telling.tally.unchanged[Unchanged.DUPLICATE_DELIVERY] += 1
             if alert is not None and alert.open and firing and at > alert.last_event:
                 # It counts for nothing, but whoever keeps sending one id does say that the alert goes on.
                 alert.last_seen = alert.last_event = at
@@ -365,7 +364,7 @@ class IngestStep:
             self._pulse(alert, labels, record, at)
         elif alert is None:
             self._processed(sent, severity)
-            self._tally.unchanged[Unchanged.UNKNOWN_ALERT] += 1
+            self._telling.tally.unchanged[Unchanged.UNKNOWN_ALERT] += 1
             return
         else:
             self._processed(sent, severity)
@@ -376,7 +375,7 @@ class IngestStep:
             if firing:
                 self._pulse(alert, labels, record, at)
             if isinstance(change, Unchanged):
-                self._tally.unchanged[change] += 1
+                self._telling.tally.unchanged[change] += 1
                 return
             alert.tallied = alert.count
             if change is None:
@@ -416,7 +415,7 @@ class IngestStep:
 
     def _processed(self, sent: raw.RawAlert, severity: Severity) -> None:
         status = raw.RESOLVED if sent.status == raw.RESOLVED else raw.FIRING
-        self._tally.processed[sent.tenant_id, severity, status] += 1
+        self._telling.tally.processed[sent.tenant_id, severity, status] += 1
 
     def _rearm(self, alert: Alert) -> None:
         """See that somebody looks at an alert that was repeated as soon as that means something."""
@@ -426,7 +425,7 @@ class IngestStep:
     def _count_repeats(self, alert: Alert) -> None:
         """Count the plain repeats that no tally has yet."""
         if alert.count > alert.tallied:
-            self._tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
+            self._telling.tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
             alert.tallied = alert.count
 
     def _severity_of(self, spelling: str | int | None) -> Severity:
@@ -446,98 +445,27 @@ class IngestStep:
         said = (fingerprint, sent.source, sent.id, seen.firing, int(seen.severity), seen.starts_at)
         return self.deliveries.is_again(keys.delivery(sent.tenant_id, *said), seen.at)
 
-    def _origin(self, record: Record, tenant: str) -> tuple[str, int, int] | None:
-        """Return where the record first came in; None if it is dealt with: sent on, or here before.
-
-        Raises:
-            RejectedRecordError: if it was sent on once already and still is not where it belongs.
-        """
-        progress = self.progress
-        here = (progress.topic, progress.partition, record.offset)
-        came_from = _came_from(record) if record.headers else None
-        belongs = self._partitions.get(tenant)
-        if belongs is None:
-            belongs = partition_of(tenant, progress.partitions)
-            if len(self._partitions) < _TENANTS_KEPT:
-                self._partitions[tenant] = belongs
-        if belongs != progress.partition:
-            if came_from is not None:
-                raise RejectedRecordError(
-                    Rejection.WRONG_PARTITION, f"{tenant} belongs to partition {belongs}, and it was sent on before"
-                )
-            on = outputs.sent_on(record, tenant, topic=progress.topic, partition=progress.partition, to=belongs)
-            self._emitted.forwarded.append(on)
-            self._tally.forwarded += 1
-            return None
-        if came_from is None:
-            return here
-        try:
-            origin = records.read_origin(came_from)
-        except ValueError:
-            return here  # a header of somebody else's that happens to have the name
-        if origin[0] != progress.topic or origin[1] >= progress.partitions:
-            return here  # nor is this one of ours
-        if self.forwards.is_again(tenant, origin[1], origin[2]):
-            self._tally.unchanged[Unchanged.DUPLICATE_FORWARD] += 1
-            return None
-        return origin
-
     # -- outputs
-
-    def _reject(self, record: Record, error: RejectedRecordError, at: int, topic: str = RAW_TOPIC) -> None:
-        partition = self.progress.partition
-        self._emitted.dead.append(outputs.dead_letter(record, error, topic=topic, partition=partition, at=at))
-        self._tally.rejected[error.reason] += 1
 
     def _rule_and_tell(
         self, alert: Alert, change: Change, body: Body, labels: dict[str, str], output_id: str, cause: Cause, at: int
     ) -> None:
         """Ask who suppresses a change, tell it, and then what it means for other alerts."""
         change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, at)
-        self._emit(alert, change, body, labels, ruling, output_id, cause, at)
+        self._telling.change(alert, change, body, labels, ruling, output_id, cause, at)
         if affected:
             self.suppression.recheck(self.suppression.tenant(alert.tenant), affected, cause, at)
-
-    def _emit(
-        self,
-        alert: Alert,
-        change: Change,
-        body: Body,
-        labels: dict[str, str],
-        ruling: Ruling,
-        output_id: str,
-        cause: Cause,
-        at: int,
-    ) -> None:
-        output = outputs.change_of(
-            alert,
-            change,
-            body,
-            _encode_json(labels),
-            self.periods,
-            output_id,
-            cause.origin,
-            at,
-            self.progress.partition,
-            cause.headers,
-            ruling,
-        )
-        self._emitted.enriched.append(output)
-        self._tally.told.append((alert.tenant, change))
 
     def tell(self, alert: Alert, change: Change, body: Body, ruling: Ruling, cause: Cause, at: int) -> None:
         """Tell of a change that an alert's verdict brings."""
         lifecycle.tell(alert, at)
         output_id = cause.id_of(alert.tenant, f"{change.value}/{alert.fingerprint}")
-        self._emit(alert, change, body, raw.labels_in(body.labels), ruling, output_id, cause, at)
+        self._telling.change(alert, change, body, raw.labels_in(body.labels), ruling, output_id, cause, at)
         self._rearm(alert)
 
     def tell_own(self, tenant: str, own: OwnAlert, cause: Cause, at: int) -> None:
         """Tell of an alert of the pipeline's own."""
-        output_id = cause.id_of(tenant, f"{own.change.value}/own/{own.fingerprint}")
-        partition = self.progress.partition
-        self._emitted.enriched.append(own_output(tenant, own, output_id, cause.origin, at, partition, cause.headers))
-        self._tally.told.append((tenant, own.change))
+        self._telling.own(tenant, own, cause, at)
 
     # -- control
 
@@ -553,31 +481,11 @@ class IngestStep:
 
     def seal_control(self, control: Sequence[Record]) -> None:
         """Take control records in, for the next snapshot to carry and `apply_control` to apply."""
-        wanted: list[Record] = []
-        for record in control:
-            if record.offset >= self.progress.control_offset:
-                wanted.append(record)
-                self.progress.control_offset = record.offset + 1
-        if wanted:
-            self._control = self.suppression.table.put_pending([*self._control, *wanted])
+        self._control.seal(control, self.progress)
 
     def apply_control(self) -> None:
         """Let the control records that were taken in have their effect; before time has begun, as soon as it has."""
-        now = self.progress.stream_ms
-        if not now:
-            return
-        for record in self._control:
-            cause = RecordCause(CONTROL_TOPIC, self.progress.partition, record.offset, record.headers)
-            try:
-                ignored = self.suppression.control.apply(record, cause, now)
-            except RejectedRecordError as error:
-                self._reject(record, error, now, topic=CONTROL_TOPIC)
-                continue
-            if ignored is not None:
-                self._tally.unchanged[ignored] += 1
-        if self._control:
-            self.suppression.table.drop_pending()
-        self._control = []
+        self._control.apply(self.progress.stream_ms)
 
     def recall(self, tenant: str, fingerprint: str, incident: str, cause: Cause, at: int) -> bool:
         """Raise the recall alarm if an alert that is part of an incident is hidden; say whether it is."""
@@ -590,20 +498,18 @@ class IngestStep:
 
     def take_emitted(self) -> Emitted:
         """Hand over what is to be produced since the last call."""
-        emitted, self._emitted = self._emitted, Emitted()
-        return emitted
+        return self._telling.take_emitted()
 
     def take_tally(self) -> Tally:
         """Hand over what was counted since the last call; repeats appear once a snapshot was taken."""
-        tally, self._tally = self._tally, Tally()
-        return tally
+        return self._telling.take_tally()
 
     def snapshot(self, *, last: bool = False) -> Rows:
         """Return every row that changed since the last snapshot, with the offset they include."""
         rows: Rows = {}
-        self.alerts.snapshot(rows, self._tally.processed)
+        self.alerts.snapshot(rows, self._telling.tally.processed)
         self.deliveries.snapshot(rows)
-        self.forwards.snapshot(rows)
+        self._origins.table.snapshot(rows)
         self.suppression.snapshot(rows)
         key, value = self.progress.row(last=last)
         rows[key] = value
@@ -626,8 +532,3 @@ class IngestStep:
 def instance_of(alert: Alert, labels: dict[str, str]) -> str:
     """Return what tells alerts of one name apart for the count of storms."""
     return labels.get("instance") or labels.get("host") or alert.fingerprint
-
-
-def _came_from(record: Record) -> bytes | None:
-    """Return where a record that was sent on first came in; None for one that was not."""
-    return next((value for name, value in record.headers if name == records.FORWARDED), None)

@@ -21,6 +21,7 @@ from pipeline.domain.storms import StormPolicy
 from pipeline.domain.tenants import TenantPolicy
 from pipeline.schemas.control import rule_of
 from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_newer, parse_control
+from tables.unreadable import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,9 +50,12 @@ class Control:
     def load(self) -> None:
         """Put all rules in force again; nothing is told of that."""
         for tenant, key, at, value in self._table.rules():
-            record = parse_control(key, value)
-            if isinstance(record, ControlRecord) and not record.deleted:
-                self._put(self._suppression.tenant(tenant), rule_of(record), at, None)
+            try:
+                record = parse_control(key, value)
+                if isinstance(record, ControlRecord) and not record.deleted:
+                    self._put(self._suppression.tenant(tenant), rule_of(record), at, None)
+            except RejectedRecordError as error:
+                raise unreadable(key, str(error)) from None
 
     def apply(self, record: Record, cause: Cause, now: int) -> Unchanged | None:
         """Put one record in force.
@@ -82,7 +86,7 @@ class Control:
             self._table.put(*key, now, given.value)
             self._remove(*key, cause, now)
             return None
-        rule = rule_of(given)
+        rule = _built(given)
         tenant = self._suppression.tenant(key.tenant_id)
         if isinstance(rule, Silence):
             self._check_length(tenant, rule)
@@ -224,6 +228,22 @@ class Control:
             alert = alerts.find(key)
             if alert is not None and rule.could_concern(alert.name):
                 yield key, self._suppression.subject_of(alert, alerts.body(key))
+
+
+def _built(record: ControlRecord) -> Any:
+    """Return the rule of a record.
+
+    Raises:
+        RejectedRecordError: whatever it is that cannot be made of it: no rule of one tenant stops a partition.
+    """
+    try:
+        return rule_of(record)
+    except RejectedRecordError:
+        raise
+    except Exception as error:
+        raise RejectedRecordError(
+            Rejection.INVALID_CONTROL, f"spec: {error!r}. Nobody foresaw this: please report it with the record"
+        ) from error
 
 
 def _from_now_on(silence: Silence, now: int) -> Silence:

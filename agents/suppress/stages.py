@@ -109,7 +109,7 @@ class Asked:
                 return
         if alert.steady_at:
             self._adaptive(Stage.FLAPPING, Ruled.FLAPPING, policy.ref)
-        else:
+        elif policy is not self._tenant.defaults.flap:
             self._parts.append(NO_MATCH[Stage.FLAPPING])
 
     def _storm(self) -> None:
@@ -137,7 +137,8 @@ class Asked:
                 self._hold(THROTTLE)
             return
         if tenant.policy.protects(self.subject, alert.severity):
-            self._pass(Stage.THROTTLE, Ruled.NEVER_SUPPRESSED, ref)
+            if tenant.policy_is_its_own:
+                self._pass(Stage.THROTTLE, Ruled.NEVER_SUPPRESSED, ref)
             return
         refused = tenant.throttle.take(alert.name, self._now)
         tenant.changed = True

@@ -8,8 +8,10 @@ import pytest
 
 from agents.suppress.cause import RecordCause
 from agents.suppress.defaults import Defaults
+from pipeline.domain.errors import InfrastructureError
 from pipeline.domain.reasons import Rejection, Unchanged
 from pipeline.domain.timestamps import to_text
+from tables import keys
 from tests.step_driver import HOUR, MINUTE, SECOND, T0, Crash, Driver, body, control, firing, resolved
 
 if TYPE_CHECKING:
@@ -176,6 +178,29 @@ def test_a_malformed_control_record_is_a_dead_letter_and_the_version_before_stay
     headers = dict(dead.headers)
     assert (headers["reason"], headers["origin"], dead.value) == (b"invalid_control", b"control/0/1", broken.value)
     assert told(driver) == [("opened", "suppressed", ["silence:s-1"])]
+
+
+def test_a_rule_whose_making_fails_in_a_way_nobody_foresaw_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(record: object) -> None:
+        raise OverflowError("too large for a calendar")
+
+    monkeypatch.setattr("agents.suppress.control.rule_of", fail)
+    driver = Driver()
+    driver.take([firing(0, T0)])
+    driver.take_control(control(0, "silence", "s-1", silence()))
+    driver.checkpoint()
+    assert driver.tally.rejected == {Rejection.INVALID_CONTROL: 1}
+
+
+def test_a_rule_in_the_state_that_this_release_cannot_read_stops_the_worker_with_a_remedy() -> None:
+    driver = Driver()
+    driver.take([firing(0, T0)])
+    driver.take_control(control(0, "silence", "s-1", silence()))
+    driver.checkpoint()
+    key = keys.control("acme", "silence", "s-1")
+    driver.rows[key] = driver.rows[key].replace(b"HighCPU", b"High\\PU")
+    with pytest.raises(InfrastructureError, match="Another release wrote it"):
+        driver.restart()
 
 
 def test_an_older_version_that_comes_late_changes_nothing() -> None:
