@@ -185,6 +185,8 @@ class Control:
         self._suppression.recheck(tenant, before, cause, now)
 
     def _policy(self, tenant: Tenant, policy: TenantPolicy, cause: Cause | None, now: int) -> set[bytes]:
+        if not policy.throttle_is_its_own:
+            policy = msgspec.structs.replace(policy, throttle=tenant.defaults.tenant.throttle)
         tenant.policy = policy
         if cause is None:
             tenant.throttle.policy = policy.throttle

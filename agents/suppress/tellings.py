@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.domain.budgets import DAY, BudgetEvent
 from pipeline.domain.change import Change
@@ -12,11 +12,15 @@ from pipeline.schemas import own
 from pipeline.schemas.own import OwnAlert
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.domain.budgets import BudgetPolicy
     from pipeline.domain.maintenance import HiddenCounts, MaintenanceWindow
     from pipeline.domain.silences import Silence
     from pipeline.domain.storms import Pulse, StormNews
     from pipeline.domain.tenants import DeadMansSwitch
+
+_MOMENTS: Final = {"started_at", "ended_at", "minute"}
 
 
 def storm_began(pulse: Pulse, now: int) -> OwnAlert:
@@ -36,7 +40,7 @@ def storm_began(pulse: Pulse, now: int) -> OwnAlert:
 
 def storm_news(news: StormNews, started_at: int) -> OwnAlert:
     """Return the digest of a storm's minute, or what was missed in all of it."""
-    facts: dict[str, Any] = dict(news.facts)
+    facts = _with_texts(news.facts)
     if "minutes" not in facts:
         summary = (
             f"In the last minute {facts['records']} alerts came, {facts['suppressed']} changes were hidden "
@@ -48,6 +52,14 @@ def storm_news(news: StormNews, started_at: int) -> OwnAlert:
         f"{facts['minutes']} minutes, {facts['suppressed']} changes were hidden. What still fires is told now."
     )
     return OwnAlert(own.STORM, {}, Change.RESOLVED, Severity.WARNING, started_at, summary, facts, news.at)
+
+
+def _with_texts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts with their moments as RFC 3339, as everywhere in records."""
+    told: dict[str, Any] = {name: to_text(value) if name in _MOMENTS else value for name, value in facts.items()}
+    if "peak" in told:
+        told["peak"] = _with_texts(told["peak"])
+    return told
 
 
 def window_began(window: MaintenanceWindow, span: tuple[int, int], now: int) -> OwnAlert:
@@ -107,9 +119,9 @@ def switch_missing(switch: DeadMansSwitch, seen: int, now: int) -> OwnAlert:
         Change.OPENED,
         Severity.CRITICAL,
         now,
-        f"The alert that has to keep firing, {switch.matchers}, was last seen at {to_text(seen)}: whoever sends it, "
-        "or the way from there, is broken.",
-        {"last_seen_at": to_text(seen), "within_ms": switch.within},
+        f"The alert that has to keep firing, {switch.matchers}, has not been seen since {to_text(seen)}: whoever sends "
+        "it, or the way from there, is broken.",
+        {"not_seen_since": to_text(seen), "within_ms": switch.within},
     )
 
 

@@ -95,7 +95,7 @@ class Tenant:
     @property
     def policy_is_its_own(self) -> bool:
         """Say whether the tenant wrote its policy."""
-        return self.policy is not self.defaults.tenant
+        return self.policy.ref is not self.defaults.tenant.ref
 
     def flap_policy_of(self, subject: Subject) -> FlapPolicy:
         """Return the policy for an alert: the first by id that is for it, else the built-in one."""

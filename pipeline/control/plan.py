@@ -44,7 +44,7 @@ def plan(
     """
     made = Plan()
     successors = Successors(folder.rules, newest)
-    for key, document in sorted(folder.rules.items()):
+    for key, document in sorted(folder.rules.items(), key=_in_order):
         try:
             found = _steps(folder, newest, document, successors, writer)
         except RejectedRecordError as error:  # the version would have too large a number, or too long an id
@@ -58,6 +58,12 @@ def plan(
         kept = {*folder.rules, *(one for key in folder.rules if key.kind == KIND for one in successors.of(key))}
         made.changes += removals(kept, folder.tenants, newest, writer)
     return made
+
+
+def _in_order(one: tuple[ControlKey, RuleDocument]) -> tuple[str, bool, ControlKey]:
+    """Order rules as workers are to learn of them: what others are judged by comes before these."""
+    key, _ = one
+    return key.tenant_id, key.kind not in ("tenant", "calendar"), key
 
 
 def _steps(

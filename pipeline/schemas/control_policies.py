@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from pipeline.domain.budgets import BudgetPolicy
 from pipeline.domain.flapping import FlapPolicy
 from pipeline.domain.identity_rules import IdentityRule, IdentityRuleError, Normalisation
@@ -132,16 +134,13 @@ def tenant_policy(ref: RuleRef, spec: TenantSpec) -> TenantPolicy:
         within = duration_at((*path, "within"), switch.within, least=1000)
         switches.append(DeadMansSwitch(switch.id, Matchers((matchers,)), within))
     longest = None if spec.max_silence is None else duration_at((*_SPEC, "max_silence"), spec.max_silence)
-    throttle = ThrottlePolicy(
-        spec.throttle.enabled,
-        spec.throttle.per_minute,
-        spec.throttle.burst,
-        spec.throttle.name_per_minute,
-        spec.throttle.name_burst,
-    )
+    throttle = None if spec.throttle is None else ThrottlePolicy(*msgspec.structs.astuple(spec.throttle))
     budget = BudgetPolicy(spec.budget.suppressed_per_day, spec.budget.warn_at)
     severity = _severity(spec.never_suppress)
-    return TenantPolicy(ref, spec.always_pass, tuple(switches), longest, severity, throttle, budget)
+    found = TenantPolicy(ref, spec.always_pass, tuple(switches), longest, severity, budget=budget)
+    if throttle is None:
+        return found
+    return msgspec.structs.replace(found, throttle=throttle, throttle_is_its_own=True)
 
 
 def _severity(label: str) -> Severity:

@@ -157,7 +157,7 @@ class TenantSpec(Spec, kw_only=True):
     dead_mans_switches: Annotated[tuple[DeadMansSwitchSpec, ...], Meta(max_length=64)] = ()
     max_silence: Duration | None = None
     never_suppress: Annotated[str, Meta(description="a severity", examples=["critical"])] = "critical"
-    throttle: ThrottleSpec = field(default_factory=ThrottleSpec)
+    throttle: ThrottleSpec | None = None
     budget: BudgetSpec = field(default_factory=BudgetSpec)
 
 

@@ -26,6 +26,22 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     stop(data_dir)
 
 
+@pytest.fixture(scope="module")
+def broker_with_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker for tests that write rules: those stay on the topic control for every worker that comes after."""
+    data_dir = tmp_path_factory.mktemp("broker")
+    yield start(data_dir)
+    stop(data_dir)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of one test's, which may be killed, and whose topics hold nothing but what it wrote."""
+    folder = tmp_path / "broker"
+    yield start(folder)
+    stop(folder)
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))

@@ -89,8 +89,8 @@ class Side:
 
 
 @pytest.fixture
-def side(broker: Broker, tmp_path: Path) -> Side:
-    return Side(broker, tmp_path)
+def side(broker_with_rules: Broker, tmp_path: Path) -> Side:
+    return Side(broker_with_rules, tmp_path)
 
 
 def test_what_is_applied_is_on_the_partition_of_its_tenant_and_once(side: Side) -> None:

@@ -69,9 +69,9 @@ def _sent(tenant: str, kind: str, rule_id: str, spec: dict[str, Any], version: i
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_worker_killed_while_rules_come_loses_none_and_tells_every_verdict_once(
-    broker: Broker, tmp_path: Path, guarantee: Guarantee
+    own_broker: Broker, tmp_path: Path, guarantee: Guarantee
 ) -> None:
-    with Scene(broker.bootstrap, tmp_path, guarantee) as scene:
+    with Scene(own_broker.bootstrap, tmp_path, guarantee) as scene:
         written: dict[bytes, int] = {}
         control = Sender(scene.client, "control")
         rng = seeded(11)

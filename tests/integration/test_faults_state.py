@@ -4,25 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.dev.broker import start, stop
 from tests.integration.harness import state_faults
 from tests.integration.harness.scene import GUARANTEES, Guarantee, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.dev.broker import Broker
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker that may be killed."""
-    folder = tmp_path / "broker"
-    yield start(folder)
-    stop(folder)
 
 
 @pytest.mark.faults

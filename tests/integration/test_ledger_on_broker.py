@@ -30,8 +30,8 @@ SILENCED = ("silence", "suppress", "silenced", "db-upgrade", 3, "ada")
 
 
 @pytest.fixture
-def connection(broker: Broker) -> KafkaConnection:
-    found = KafkaConnection(broker.bootstrap)
+def connection(broker_with_rules: Broker) -> KafkaConnection:
+    found = KafkaConnection(broker_with_rules.bootstrap)
     create_topics(found, PARTITIONS, 1)
     return found
 

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from agents.ingest import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC
 from bench.load import balanced_tenants, partition_of
 from pipeline.commands.program import program
-from pipeline.dev.broker import start, stop
 from pipeline.domain.timestamps import to_text
 from pipeline.exchange import interpret
 from tests import step_driver
@@ -19,7 +18,6 @@ from tests.integration.harness.traffic import PARTITIONS, Mix, Sent, traffic
 from tests.integration.harness.worker_process import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.dev.broker import Broker
@@ -67,12 +65,6 @@ class Topics:
 
     def told(self, topic: str) -> Outputs:
         return [(one.key, one.value, one.headers) for one in self.scene.read(topic)]
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[Broker]:
-    yield start(tmp_path / "broker")
-    stop(tmp_path / "broker")
 
 
 def replayed(scene: Scene, folder: Path, *options: str) -> tuple[list[bytes], Outputs, dict[str, Any]]:

@@ -151,6 +151,7 @@ def test_a_tenant_is_what_it_says() -> None:
         Severity.ERROR,
         ThrottlePolicy(True, 60, 10, 6, 3),
         BudgetPolicy(0, 0.5),
+        throttle_is_its_own=True,
     )
 
 
@@ -221,7 +222,8 @@ ROUND_TRIPS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("storm_policy", {"quiet_minutes": 7, "floor": 10}, {"floor": 10, "quiet_minutes": 7}),
     ("flap_policy", {"matchers": ["a=b"], "window": "30m"}, {"matchers": ["a=b"]}),
     ("flap_policy", {"matchers": []}, {"matchers": []}),
-    ("tenant", {"throttle": {"burst": 1200}, "budget": {"warn_at": 0.5}}, {"budget": {"warn_at": 0.5}}),
+    ("tenant", {"throttle": {"burst": 1200}}, {"throttle": {}}),
+    ("tenant", {"always_pass": ["Watchdog"], "budget": {"warn_at": 0.5}}, {"budget": {"warn_at": 0.5}}),
     ("identity_rule", {"name": [{"as": "uuid"}], "drop": []}, {"name": [{"as": "uuid"}]}),
     (
         "inhibit_rule",

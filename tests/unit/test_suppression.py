@@ -231,7 +231,7 @@ def test_rules_that_are_there_before_the_first_record_begin_with_its_time() -> N
     driver.take([firing(0, T0)])
     driver.pass_time(T0 + 2 * MINUTE)
     [missing] = [one for one in said(driver) if one["source"] == "core-alerts"]
-    assert (missing["name"], missing["extra"]["last_seen_at"]) == ("DeadMansSwitchMissing", moment(T0))
+    assert (missing["name"], missing["extra"]["not_seen_since"]) == ("DeadMansSwitchMissing", moment(T0))
 
 
 def test_time_that_passed_in_silence_passes_before_a_control_record_is_taken_in() -> None:
@@ -536,6 +536,14 @@ def test_each_day_ends_with_how_much_each_suppressor_hid() -> None:
     driver.pass_time(T0 + DAY)
     [report] = [one for one in said(driver) if one["name"] == "SuppressionReport"]
     assert report["extra"] == {"day": "2023-11-14", "hidden": {"silence:s-1": 2}}
+
+
+def test_a_tenant_record_without_a_throttle_leaves_it_to_the_defaults() -> None:
+    driver = Driver()
+    driver.take([firing(0, T0, name="Other")])
+    driver.take_control(control(0, "tenant", "acme", {"max_silence": "1d"}))
+    storm(driver, 1, T0, 400)
+    assert {verdict for _, verdict, _ in told(driver)} == {"active"}
 
 
 # -- dead man's switches
