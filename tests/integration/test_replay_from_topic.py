@@ -53,9 +53,12 @@ class Topics:
         self.rules.send([Sent(partition_of(tenant, PARTITIONS), record.key, record.value, at, [])])
 
     def mark(self, at: int) -> None:
-        """Write to each partition a rule that nobody can read, and wait until all are dead letters."""
+        """Write to each partition a rule that nobody can read."""
         self.rules.send(Sent(number, b"nobody", b"{}", at, []) for number in range(PARTITIONS))
         self.sent += PARTITIONS
+
+    def wait_for_marks(self) -> None:
+        """Wait until all of them are dead letters, and so what was written before them is in force."""
 
         def taken() -> bool:
             origins: list[bytes] = [letter.header("origin") for letter in self.scene.read(DEAD_TOPIC)]
@@ -105,9 +108,9 @@ def test_a_replay_of_both_topics_tells_exactly_what_a_worker_told(
             topics.rule(begin - 1000, tenant, "silence", "quiet", quiet)
             topics.rule(begin - 1000, tenant, "storm_policy", "storms", {"floor": 30, "quiet_minutes": 1})
             topics.rule(begin - 1000, tenant, "flap_policy", "flaps", {"window": "2m", "start_at": 3, "end_at": 1})
-        worker = scene.start_worker()
-        worker.wait_ready()
         topics.mark(begin - 1000)
+        worker = scene.start_worker()  # a new one reads all rules before its first alert
+        worker.wait_ready()
         scene.sender.send(alerts[: COUNT // 2])
         scene.drain()
         first_half = topics.told(ENRICHED_TOPIC)
@@ -120,6 +123,7 @@ def test_a_replay_of_both_topics_tells_exactly_what_a_worker_told(
             topics.rule(middle - 1, tenant, "maintenance_window", "work", work)
             topics.rule(middle - 1, tenant, "identity_rule", "instances", {"drop": ["instance"]})
         topics.mark(middle - 1)
+        topics.wait_for_marks()
         scene.sender.send(alerts[COUNT // 2 :])
         scene.drain()
         scene.stop_workers()
