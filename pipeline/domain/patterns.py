@@ -112,12 +112,15 @@ def _on_re2(compiled: Any, beginning: str) -> Callable[[str], bool]:
 
 
 def _beginning(pattern: str) -> str:
-    """Return what every text that fits begins with, as far as that is plain to see."""
-    plain = _PLAIN.match(pattern)
-    if plain is None or "|" in pattern:
+    """Return what every text that fits begins with, as far as that is plain to see, escaped dots included."""
+    if "|" in pattern:
         return ""
-    optional = pattern.startswith(("*", "?", "{"), plain.end())
-    return plain[0][:-1] if optional else plain[0]
+    text, place = "", 0
+    while (atom := _ATOM.match(pattern, place)) is not None:
+        text += atom["escaped"] or atom["plain"]
+        place = atom.end()
+    optional = pattern.startswith(("*", "?", "{"), place)
+    return text[:-1] if optional else text
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -122,3 +122,17 @@ def test_a_refusal_is_not_printed_by_re2(capfd: pytest.CaptureFixture[str]) -> N
 
 def test_a_lone_surrogate_in_a_text_stops_nothing() -> None:
     assert not patterns.fits("[a-z]+", "a\ud800")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "fails"),
+    [
+        (r"10\.200\.7\..*", "10.200.7.1:9100", "10.200.70.1:9100"),
+        (r"10\.200\.?7", "10.2007", "10.2008"),
+        (r"a\.*b", "ab", "a.c"),
+        (r"a\+{2}b", "a++b", "a+b"),
+    ],
+)
+def test_a_beginning_with_escapes_is_read_as_what_it_spells(pattern: str, fits: str, fails: str) -> None:
+    assert patterns.fits(pattern, fits)
+    assert not patterns.fits(pattern, fails)
