@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 
 from pipeline.domain.errors import ConfigurationError, InfrastructureError
+from pipeline.domain.partitioner import partition_of
 from pipeline.kafka_admin import connected_admin
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _POLL_EVERY: Final = 1000  # records; reports of delivery wait for a poll
 _TAKE: Final = 1000  # records
 _LOOK_S: Final = 0.1
 _FULL_QUEUE_S: Final = 0.1
+_BY_KEY: Final = -1  # librdkafka's own name for: let the partitioner choose
 
 # librdkafka would write to stderr by itself; what matters of it reaches the operator in our own errors.
 _SILENT = logging.getLogger("core_alerts.librdkafka")
@@ -62,18 +64,26 @@ class Sender:
             },
             logger=_SILENT,
         )
-        partitions_of(self._producer, topic, connection)
+        self._partitions = len(partitions_of(self._producer, topic, connection))
 
     def send(
-        self, key: bytes | None, value: bytes | None, timestamp: int, headers: Sequence[tuple[str, bytes]] = ()
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+        *,
+        tenant: str | None = None,
     ) -> None:
-        """Queue a record; wait while the queue is full."""
+        """Queue a record; wait while the queue is full. It goes where its key belongs, or where `tenant` does."""
+        partition = _BY_KEY if tenant is None else partition_of(tenant, self._partitions)
         while True:
             try:
                 self._producer.produce(
                     self._topic,
                     value,
                     key,
+                    partition,
                     timestamp=timestamp,
                     headers=list(headers) or None,
                     on_delivery=self._report,

@@ -10,16 +10,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from pipeline.domain.errors import ConfigurationError, InfrastructureError
 from pipeline.domain.timestamps import to_ms
 from pipeline.durations import parse_duration
 from pipeline.exchange import Line, Place
-from pipeline.kafka_io import ANSWER_S, end_of, next_records, partitions_of, reading
+from pipeline.kafka_io import end_of, next_records, partitions_of, reading
+from pipeline.topic_reading import begins_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from confluent_kafka import Consumer, Message
 
@@ -73,7 +74,7 @@ def read_range(
     """
     with reading(connection, topic, from_beginning=True, tell_ends=True) as consumer:
         numbers = partitions_of(consumer, topic, connection)
-        begins = _begins(consumer, topic, numbers, since)
+        begins = begins_at(consumer, topic, numbers, since)
         ends = {number: end_of(consumer, TopicPartition(topic, number)) for number in numbers}
         begun: set[int] = set()
         for message in _between(consumer, topic, begins, ends, until):
@@ -83,18 +84,6 @@ def read_range(
                     continue
                 begun.add(message.partition())
             yield _line(message)
-
-
-def _begins(consumer: Consumer, topic: str, numbers: Sequence[int], since: int | None) -> dict[int, int]:
-    """Return where to begin to read each partition; one that has nothing from `since` on is left out."""
-    if since is None:
-        return dict.fromkeys(numbers, OFFSET_BEGINNING)
-    asked = [TopicPartition(topic, number, since) for number in numbers]
-    found = consumer.offsets_for_times(asked, timeout=ANSWER_S)
-    for place in found:
-        if place.error is not None:
-            raise KafkaException(place.error)
-    return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
 def _moment(message: Message) -> int | None:

@@ -1,17 +1,17 @@
-"""One tenant's partition of a topic, read up to where it ends when the reading begins."""
+"""Partitions of a topic, read up to where they end when the reading begins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from pipeline.domain.errors import InfrastructureError
 from pipeline.domain.partitioner import partition_of
 from pipeline.kafka_io import ANSWER_S, end_of, next_records, partitions_of, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from confluent_kafka import Consumer, Message
 
@@ -29,27 +29,35 @@ def read_partition(
     Records that come in meanwhile are not among them, so this ends also where more come than can be read.
     """
     with reading(connection, topic, from_beginning=True, tell_ends=True) as consumer:
-        place = TopicPartition(topic, partition_of(tenant, len(partitions_of(consumer, topic, connection))))
-        place.offset = OFFSET_BEGINNING if since is None else _first_at(consumer, place, since)
-        end = end_of(consumer, place)
-        if end == 0 or place.offset == OFFSET_END or place.offset >= end:
-            return
-        consumer.assign([place])
-        yield from _until(consumer, topic, end)
+        number = partition_of(tenant, len(partitions_of(consumer, topic, connection)))
+        yield from read_to_the_ends(consumer, topic, begins_at(consumer, topic, [number], since))
 
 
-def _first_at(consumer: Consumer, place: TopicPartition, since: int) -> int:
-    asked = TopicPartition(place.topic, place.partition, since)
-    (found,) = consumer.offsets_for_times([asked], timeout=ANSWER_S)
-    if found.error is not None:
-        raise KafkaException(found.error)
-    offset: int = found.offset
-    return offset
+def begins_at(consumer: Consumer, topic: str, numbers: Iterable[int], since: int | None) -> dict[int, int]:
+    """Return where to begin to read each partition; one that has nothing from `since` (ms) on is left out."""
+    if since is None:
+        return dict.fromkeys(numbers, OFFSET_BEGINNING)
+    asked = [TopicPartition(topic, number, since) for number in numbers]
+    found = consumer.offsets_for_times(asked, timeout=ANSWER_S)
+    for place in found:
+        if place.error is not None:
+            raise KafkaException(place.error)
+    return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
-def _until(consumer: Consumer, topic: str, end: int) -> Iterator[Message]:
+def read_to_the_ends(consumer: Consumer, topic: str, begins: Mapping[int, int]) -> Iterator[Message]:
+    """Yield the records of some partitions, each from where it begins, as far as they are committed.
+
+    Of a partition that ends in a transaction which is not over, these are the records before that.
+
+    Raises:
+        InfrastructureError: if Kafka stops sending.
+    """
+    ends = {number: end_of(consumer, TopicPartition(topic, number)) for number in begins}
+    left = {number for number, begin in begins.items() if begin < ends[number] and ends[number] > 0}
+    consumer.assign([TopicPartition(topic, number, begins[number]) for number in sorted(left)])
     idle = 0
-    while True:
+    while left:
         messages = next_records(consumer, _LOOK_S)
         idle = 0 if messages else idle + 1
         if idle > _PATIENCE:
@@ -57,13 +65,13 @@ def _until(consumer: Consumer, topic: str, end: int) -> Iterator[Message]:
                 f"Kafka does not send the rest of {topic}. Check that its partitions have leaders."
             )
         for message in messages:
-            error = message.error()
+            number, error = message.partition(), message.error()
             if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return  # what stands before `end` then is no record, or is not committed
-                raise KafkaException(error)
-            if message.offset() >= end:
-                return
-            yield message
-            if message.offset() + 1 == end:
-                return
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                left.discard(number)
+            elif number in left:
+                if message.offset() < ends[number]:
+                    yield message
+                if message.offset() + 1 >= ends[number]:
+                    left.discard(number)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
-
-from pipeline.domain.errors import InfrastructureError, RejectedRecordError
+from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.partitioner import partition_of
-from pipeline.kafka_io import Sender, next_records, partitions_of, reading
+from pipeline.kafka_io import Sender, partitions_of, reading
 from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_newer, parse_control
+from pipeline.topic_reading import begins_at, read_to_the_ends
 from pipeline.topics import CONTROL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from confluent_kafka import Consumer, Message
+    from collections.abc import Sequence
 
     from pipeline.kafka_connection import KafkaConnection
     from pipeline.schemas.control_records import ControlKey
-
-_LOOK_S: Final = 0.1
-_PATIENCE: Final = 300  # looks without a record before the end of a partition: 30 s
 
 
 @dataclass
@@ -55,58 +49,12 @@ def read_control(connection: KafkaConnection, tenants: Sequence[str], topic: str
     wanted = {tenant.encode() for tenant in tenants}
     with reading(connection, topic, from_beginning=True, tell_ends=True) as consumer:
         count = len(partitions_of(consumer, topic, connection))
-        for message in _to_the_end(consumer, topic, {partition_of(tenant, count) for tenant in tenants}):
+        numbers = {partition_of(tenant, count) for tenant in tenants}
+        for message in read_to_the_ends(consumer, topic, begins_at(consumer, topic, numbers, None)):
             key = message.key()
             if key is not None and key.partition(b"/")[0] in wanted:
                 state.take(key, message.value(), f"{topic}/{message.partition()}/{message.offset()}")
     return state
-
-
-def _to_the_end(consumer: Consumer, topic: str, partitions: Iterable[int]) -> Iterator[Message]:
-    left = set(partitions)
-    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(left)])
-    idle = 0
-    while left:
-        messages = next_records(consumer, _LOOK_S)
-        idle = 0 if messages else idle + 1
-        if idle > _PATIENCE:
-            raise InfrastructureError(
-                f"Kafka does not send the rest of {topic}. Check that its partitions have leaders."
-            )
-        for message in messages:
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                left.discard(message.partition())
-            else:
-                raise KafkaException(error)
-
-
-class _ControlSender(Sender):
-    """Sends each record to the partition of its tenant, which is not that of its key."""
-
-    def __init__(self, connection: KafkaConnection, topic: str) -> None:
-        super().__init__(connection, topic)
-        self._partitions = len(partitions_of(self._producer, topic, connection))
-
-    def write(self, record: ControlRecord) -> None:
-        """Queue a record; wait while the queue is full."""
-        partition = partition_of(record.tenant_id, self._partitions)
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic,
-                    record.value,
-                    as_bytes(record.key),
-                    partition,
-                    timestamp=record.updated_at,
-                    on_delivery=self._report,
-                )
-            except BufferError:
-                self.poll(_LOOK_S)
-                continue
-            return
 
 
 def write_control(connection: KafkaConnection, records: Sequence[ControlRecord], topic: str = CONTROL.name) -> None:
@@ -117,7 +65,7 @@ def write_control(connection: KafkaConnection, records: Sequence[ControlRecord],
     """
     if not records:
         return
-    sender = _ControlSender(connection, topic)
+    sender = Sender(connection, topic)
     for record in records:
-        sender.write(record)
+        sender.send(as_bytes(record.key), record.value, record.updated_at, tenant=record.tenant_id)
     sender.finish()
