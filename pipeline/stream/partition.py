@@ -126,8 +126,7 @@ class PartitionTask:
         """Take in what the control topic held before the first input record, and make that durable."""
         async with self._turn:
             self.step.seal_control(control)
-            if not self._plan.exactly_once:
-                await self._commit(self._take_snapshot())
+            await self._commit_sealed()
             self.step.apply_control()
             self.pending = bool(control)
             await self._let_leave()
@@ -159,15 +158,11 @@ class PartitionTask:
         if not records:
             return
         async with self._turn:
-            if not self._plan.exactly_once:
-                await self._let_leave()
-                await self._wait_for_checkpoint()
             self.step.seal_control(records)
-            if now_ms is not None:
-                self.step.seal(now_ms, tick=not self._plan.exactly_once)
-            if not self._plan.exactly_once:
-                await self._commit(self._take_snapshot())
-            if now_ms is not None:
+            if now_ms is None:
+                await self._commit_sealed()
+            else:
+                await self._seal(tick=True, now_ms=now_ms)
                 self.step.advance(now_ms)
             self.step.apply_control()
             self.pending = True
@@ -176,9 +171,8 @@ class PartitionTask:
     async def take(self, records: Sequence[Any]) -> None:
         """Process `records`, and make a checkpoint if it is time."""
         async with self._turn:
-            if not self._plan.exactly_once and records[-1].offset >= self._may_reach:
-                await self._wait_for_checkpoint()
-                await self._commit(self._take_snapshot())
+            if records[-1].offset >= self._may_reach:
+                await self._commit_sealed()
             done = 0
             while True:
                 done = self.step.process(records, done)
@@ -247,12 +241,15 @@ class PartitionTask:
         In at_least_once what follows leaves before the next checkpoint, and a second run must come to the same
         result: so the time is made durable first. In exactly_once both are one transaction.
         """
+        self.step.seal(now_ms, tick=tick and not self._plan.exactly_once)
+        await self._commit_sealed()
+
+    async def _commit_sealed(self) -> None:
+        """Make what was sealed durable before anything that follows from it leaves; in exactly_once both do at once."""
         if self._plan.exactly_once:
-            self.step.seal(now_ms, tick=False)
             return
         await self._let_leave()
         await self._wait_for_checkpoint()
-        self.step.seal(now_ms, tick=tick)
         await self._commit(self._take_snapshot())
 
     async def _let_leave(self) -> None:
