@@ -10,7 +10,8 @@ import msgspec
 
 from pipeline.domain.change import Change
 from pipeline.domain.reasons import Stage
-from pipeline.ledger.told import read_told, stage_of
+from pipeline.domain.suppressors import stage_of
+from pipeline.ledger.told import read_told
 from pipeline.schemas.own import STORM
 
 if TYPE_CHECKING:

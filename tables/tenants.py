@@ -47,7 +47,7 @@ def tenant_row(state: TenantState) -> bytes:
     return _encode((_VERSION, state))
 
 
-def names_met(store: RowStore) -> Iterator[tuple[str, str, int]]:
-    """Yield (tenant, alert name, when it was first met in ms)."""
-    for key, row in store.scan(keys.NAME + b"\0"):
-        yield keys.tenant_of(key), keys.rest_of(key), int.from_bytes(row, "big")
+def names_met(store: RowStore) -> Iterator[tuple[str, str]]:
+    """Yield (tenant, alert name) of every name that was met; the row says when."""
+    for key, _ in store.scan(keys.NAME + b"\0"):
+        yield keys.tenant_of(key), keys.rest_of(key)

@@ -10,9 +10,11 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from agents.suppress import tellings
-from pipeline.domain import silences
+from pipeline.domain import maintenance, silences
 from pipeline.domain.budgets import DAY
 from pipeline.domain.maintenance import HiddenCounts
+from pipeline.domain.reasons import Stage
+from pipeline.domain.suppressors import named
 from pipeline.domain.throttling import NEVER
 from pipeline.domain.timers import second_of
 from tables import keys
@@ -99,7 +101,7 @@ class Agenda:
 
     # -- silences and windows
 
-    def watch_silence(self, tenant: Tenant, silence: Silence, now: int) -> None:
+    def _watch_silence(self, tenant: Tenant, silence: Silence, now: int) -> None:
         """Look at a silence when it begins, ends, or somebody is to be reminded of its end."""
         rule_id = silence.ref.id
         calendar, ended_at = tenant.calendar_of(silence), tenant.ended.get(rule_id)
@@ -107,12 +109,21 @@ class Agenda:
         if rule_id not in tenant.reminded:
             self._watch(tenant, _REMINDER, rule_id, silences.reminder_at(silence, now, calendar, ended_at))
 
-    def watch_window(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause | None, now: int) -> None:
-        """Look at a maintenance window when it begins and ends, and take note of it if it is on."""
+    def follow_silence(self, tenant: Tenant, silence: Silence, now: int) -> set[bytes]:
+        """Look at a silence from `now` on; return the open alerts that it may hide, or hides."""
+        self._watch_silence(tenant, silence, now)
+        return self._suppression.concerned(tenant, silence.matchers, named(Stage.SILENCE, silence.ref.id))
+
+    def follow_window(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause, now: int) -> set[bytes]:
+        """Do the same for a maintenance window, and tell of it if it begins or ends."""
+        self._watch_window(tenant, window, now)
+        self._turn(tenant, window, cause, now)
+        return self._suppression.concerned(tenant, window.matchers, named(Stage.MAINTENANCE, window.ref.id))
+
+    def _watch_window(self, tenant: Tenant, window: MaintenanceWindow, now: int) -> None:
+        """Look at a maintenance window when it begins and ends."""
         rule_id = window.ref.id
-        self._watch(tenant, _WINDOW, rule_id, window.schedule.next_edge(now, tenant.calendar_of(window)))
-        if cause is not None:
-            self._turn(tenant, window, cause, now)
+        self._watch(tenant, _WINDOW, rule_id, maintenance.next_edge(window, now, tenant.calendar_of(window)))
 
     def _watch(self, tenant: Tenant, kind: str, rule_id: str, at: int | None) -> None:
         if at is None:
@@ -133,9 +144,9 @@ class Agenda:
     def resume(self, tenant: Tenant, now: int) -> None:
         """Look on from `now`, the last whole second that has had its effect."""
         for silence in tenant.silence_by_id.values():
-            self.watch_silence(tenant, silence, now)
+            self._watch_silence(tenant, silence, now)
         for window in tenant.window_by_id.values():
-            self.watch_window(tenant, window, None, now)
+            self._watch_window(tenant, window, now)
         self._find_switches(tenant)
         self.arm(tenant, now)
 
@@ -149,13 +160,9 @@ class Agenda:
             if kind == _REMINDER:
                 self._remind(tenant, rule_id, cause, now)
             elif kind == _SILENCE:
-                silence = tenant.silence_by_id[rule_id]
-                self.watch_silence(tenant, silence, now)
-                concerned |= self._suppression.concerned(tenant, silence.matchers, f"silence:{rule_id}")
+                concerned |= self.follow_silence(tenant, tenant.silence_by_id[rule_id], now)
             else:
-                window = tenant.window_by_id[rule_id]
-                self.watch_window(tenant, window, cause, now)
-                concerned |= self._suppression.concerned(tenant, window.matchers, f"maintenance:{rule_id}")
+                concerned |= self.follow_window(tenant, tenant.window_by_id[rule_id], cause, now)
         return concerned
 
     def _remind(self, tenant: Tenant, rule_id: str, cause: Cause, now: int) -> None:
@@ -172,26 +179,22 @@ class Agenda:
     def _turn(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause, now: int) -> None:
         """Tell of a window that has begun or ended since anybody looked."""
         rule_id = window.ref.id
-        span = window.schedule.window_at(now, tenant.calendar_of(window))
+        span = maintenance.window_at(window, now, tenant.calendar_of(window))
         on = tenant.in_window.get(rule_id)
         if on is not None and (span is None or span[0] > on[0]):
-            del tenant.in_window[rule_id]
-            tenant.changed = True
-            still = len(self._suppression.held_by(tenant, f"maintenance:{rule_id}"))
-            own = tellings.window_ended(window, on[0], now, on[1], still)
-            self._teller.tell_own(tenant.name, own, cause, now)
-            on = None
-        if span is not None and on is None:
+            self.end_window(tenant, window, cause, now)
+        if span is not None and rule_id not in tenant.in_window:
             tenant.in_window[rule_id] = span[0], HiddenCounts()
             tenant.changed = True
             self._teller.tell_own(tenant.name, tellings.window_began(window, span, now), cause, now)
 
-    def end_window(self, tenant: Tenant, rule_id: str, cause: Cause, now: int) -> None:
-        """Tell of the end of a window whose rule is gone."""
+    def end_window(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause, now: int) -> None:
+        """Tell of the end of a window, if it was on."""
+        rule_id = window.ref.id
         on = tenant.in_window.pop(rule_id, None)
-        window = tenant.window_by_id.get(rule_id)
-        if on is not None and window is not None:
-            still = len(self._suppression.held_by(tenant, f"maintenance:{rule_id}"))
+        if on is not None:
+            tenant.changed = True
+            still = len(self._suppression.held_by(tenant, named(Stage.MAINTENANCE, rule_id)))
             self._teller.tell_own(tenant.name, tellings.window_ended(window, on[0], now, on[1], still), cause, now)
 
     # -- tokens
@@ -220,9 +223,8 @@ class Agenda:
         self._find_switches(tenant)
 
     def _find_switches(self, tenant: Tenant) -> None:
-        fits = self._suppression.fits
         tenant.switch_keys = {
-            switch.id: {key for key in tenant.open if fits(key, switch.matchers)}
+            switch.id: self._suppression.matching(tenant, switch.matchers)
             for switch in tenant.policy.dead_mans_switches
         }
 

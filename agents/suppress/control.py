@@ -14,23 +14,21 @@ from pipeline.domain.inhibit_rule import InhibitRule
 from pipeline.domain.inhibition import Inhibitor
 from pipeline.domain.maintenance import MaintenanceWindow
 from pipeline.domain.partitioner import partition_of
-from pipeline.domain.reasons import Rejection, Unchanged
+from pipeline.domain.reasons import Rejection, Stage, Unchanged
 from pipeline.domain.schedules import Once
 from pipeline.domain.silences import Silence, SilenceError, check_length
 from pipeline.domain.storms import StormPolicy
+from pipeline.domain.suppressors import named
 from pipeline.domain.tenants import TenantPolicy
 from pipeline.schemas.control import rule_of
 from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_newer, parse_control
 from tables.unreadable import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agents.suppress.agenda import Agenda
     from agents.suppress.cause import Cause
     from agents.suppress.suppression import Suppression
     from agents.suppress.tenant import Tenant
-    from pipeline.domain.subject import Subject
     from pipeline.schemas.records import Record
     from tables.control import ControlTable
 
@@ -108,7 +106,6 @@ class Control:
         """Put a rule in force; without a cause it was in force before, and nothing is told."""
         rule_id = rule.ref.id
         before: set[bytes] = set()
-        suppression = self._suppression
         if isinstance(rule, Silence):
             rule = _from_now_on(rule, now)
             tenant.silence_by_id[rule_id] = rule
@@ -116,18 +113,17 @@ class Control:
             if cause is not None:
                 for kept in (tenant.ended, tenant.reminded, tenant.matched):
                     kept.pop(rule_id, None)
-                self._agenda.watch_silence(tenant, rule, now)
-                before = suppression.concerned(tenant, rule.matchers, f"silence:{rule_id}")
+                before = self._agenda.follow_silence(tenant, rule, now)
         elif isinstance(rule, MaintenanceWindow):
             tenant.window_by_id[rule_id] = rule
             tenant.windows.put(rule_id, rule.matchers, rule)
             if cause is not None:
-                self._agenda.watch_window(tenant, rule, cause, now)
-                before = suppression.concerned(tenant, rule.matchers, f"maintenance:{rule_id}")
+                before = self._agenda.follow_window(tenant, rule, cause, now)
         elif isinstance(rule, InhibitRule):
             if tenant.inhibitor is None:
                 tenant.inhibitor = Inhibitor()
-            before = tenant.inhibitor.put(rule, () if cause is None else self._subjects(tenant, rule))
+            subjects = () if cause is None else self._suppression.subjects(tenant, rule.could_concern)
+            before = tenant.inhibitor.put(rule, subjects)
         elif isinstance(rule, Calendar):
             tenant.calendars[rule_id] = rule
             before = self._on_schedule(tenant, cause, now)
@@ -148,18 +144,18 @@ class Control:
         tenant = self._suppression.tenant(tenant_id)
         before: set[bytes] = set()
         if kind == "silence":
-            before = self._suppression.held_by(tenant, f"silence:{rule_id}")
+            before = self._suppression.held_by(tenant, named(Stage.SILENCE, rule_id))
             self._agenda.forget(tenant, "silence", rule_id)
             tenant.silence_by_id.pop(rule_id, None)
             tenant.silences.remove(rule_id)
             for kept in (tenant.ended, tenant.reminded, tenant.matched):
                 kept.pop(rule_id, None)
         elif kind == "maintenance_window":
-            before = self._suppression.held_by(tenant, f"maintenance:{rule_id}")
+            before = self._suppression.held_by(tenant, named(Stage.MAINTENANCE, rule_id))
             self._agenda.forget(tenant, "maintenance", rule_id)
-            self._agenda.end_window(tenant, rule_id, cause, now)
+            if (window := tenant.windows.remove(rule_id)) is not None:
+                self._agenda.end_window(tenant, window, cause, now)
             tenant.window_by_id.pop(rule_id, None)
-            tenant.windows.remove(rule_id)
         elif kind == "inhibit_rule" and tenant.inhibitor is not None:
             before = tenant.inhibitor.remove(rule_id)
             if not tenant.inhibitor.rules:
@@ -217,19 +213,10 @@ class Control:
         if cause is None:
             return concerned
         for silence in tenant.silence_by_id.values():
-            self._agenda.watch_silence(tenant, silence, now)
-            concerned |= self._suppression.concerned(tenant, silence.matchers, f"silence:{silence.ref.id}")
+            concerned |= self._agenda.follow_silence(tenant, silence, now)
         for window in tenant.window_by_id.values():
-            self._agenda.watch_window(tenant, window, cause, now)
-            concerned |= self._suppression.concerned(tenant, window.matchers, f"maintenance:{window.ref.id}")
+            concerned |= self._agenda.follow_window(tenant, window, cause, now)
         return concerned
-
-    def _subjects(self, tenant: Tenant, rule: InhibitRule) -> Iterable[tuple[bytes, Subject]]:
-        alerts = self._suppression.alerts
-        for key in sorted(tenant.open):
-            alert = alerts.find(key)
-            if alert is not None and rule.could_concern(alert.name):
-                yield key, self._suppression.subject_of(alert, alerts.body(key))
 
 
 def _built(record: ControlRecord) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.domain.change import Change
 from pipeline.domain.flapping import Flap, flipped, steady_at
 from pipeline.domain.reasons import Ruled, Stage
+from pipeline.domain.suppressors import named, parts_of
 from pipeline.schemas.rulings import NO_MATCH, PASS, SUPPRESS, Ruling, decision
 
 if TYPE_CHECKING:
@@ -50,9 +51,19 @@ class Asked:
         """Return what the stages said."""
         return Ruling(tuple(self.suppressed_by), tuple(self._parts))
 
+    def ask(self) -> None:
+        """Ask everybody about a change that a record or time brought."""
+        self._ask_people()
+        self._ask_adaptive()
+
+    def ask_again(self) -> None:
+        """Ask about an alert of which nothing but the verdict may have changed."""
+        self._ask_people()
+        self._keep_adaptive()
+
     # -- what people wrote
 
-    def ask_people(self) -> None:
+    def _ask_people(self) -> None:
         """Ask silences, maintenance windows and inhibition."""
         tenant, subject, now = self._tenant, self.subject, self._now
         if tenant.silence_by_id:
@@ -71,11 +82,11 @@ class Asked:
             return
         for ref in hits:
             self._parts.append(decision(stage, SUPPRESS, reason, ref))
-            self._hold(f"{stage.value}:{ref.id}")
+            self._hold(named(stage, ref.id))
 
     # -- what adapts
 
-    def ask_adaptive(self) -> None:
+    def _ask_adaptive(self) -> None:
         """Ask flapping, storm and throttle about a change that a record or time brought."""
         alert = self._alert
         if alert.flips or self.change in _FLIPS:
@@ -153,7 +164,7 @@ class Asked:
 
     # -- what an alert is held by when nothing but its verdict may change
 
-    def keep_adaptive(self) -> None:
+    def _keep_adaptive(self) -> None:
         """Let adaptive holds stand that still hold, and ask for a token where none is left."""
         alert, tenant = self._alert, self._tenant
         if self._protection is None:
@@ -185,11 +196,9 @@ _HELD_BY: Final = {FLAPPING: Ruled.FLAPPING, STORM: Ruled.STORM, THROTTLE: Ruled
 
 def standing(tenant: Tenant, alert: Alert) -> Ruling:
     """Return the ruling on a digest of repeats: what held the alert before holds it still."""
-    if not alert.held:
-        return Ruling()
     parts = []
     for what in alert.held:
-        stage, _, rule_id = what.partition(":")
+        stage, rule_id = parts_of(what)
         if rule_id:
             parts.append(decision(Stage(stage), SUPPRESS, Ruled.UNCHANGED, tenant.ref_of(stage, rule_id)))
         else:

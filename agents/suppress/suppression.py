@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -14,8 +15,10 @@ from agents.suppress.stages import FLAPPING, STORM, THROTTLE, Asked, standing
 from agents.suppress.tenant import Tenant
 from pipeline.domain.change import Change
 from pipeline.domain.flapping import Flap, settle, steady_at
+from pipeline.domain.reasons import Stage
 from pipeline.domain.storms import StormEvent
 from pipeline.domain.subject import Subject
+from pipeline.domain.suppressors import is_adaptive, parts_of
 from pipeline.schemas import raw
 from pipeline.schemas.rulings import UNASKED, Ruling
 from tables import keys
@@ -23,7 +26,7 @@ from tables.control import ControlTable
 from tables.tenants import names_met, tenant_row, tenant_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from agents.suppress.cause import Cause
     from agents.suppress.defaults import Defaults
@@ -78,6 +81,7 @@ class Suppression:
         self._defaults = defaults
         self._changed: Rows = {}
         self._minute = 0  # that pulses count, since 1970
+        self._is_concerned = cache(self._may_inhibit)  # asked for every alert that is restored, and names are few
         self._minute_ends: int | None = None  # the second at which that is looked at; None: no timer is armed
 
     # -- tenants
@@ -121,9 +125,7 @@ class Suppression:
             if tenant.inhibitor is not None and change in _SAYS_WHO:
                 affected = tenant.inhibitor.opened(alert.key, subject)
         asked = Asked(tenant, alert, change, subject, now, is_new_name=is_new_name)
-        if tenant.has_rules:
-            asked.ask_people()
-        asked.ask_adaptive()
+        asked.ask()
         if not alert.open:
             tenant.open.discard(alert.key)
             if tenant.inhibitor is not None:
@@ -142,16 +144,13 @@ class Suppression:
         return standing(self.tenant(alert.tenant), alert) if alert.held else UNASKED
 
     def _settle(self, tenant: Tenant, alert: Alert, asked: Asked, ruling: Ruling, cause: Cause, now: int) -> None:
-        ended_with = [what[8:] for what in alert.held if what.startswith("silence:")] if not alert.open else []
+        if not alert.open:
+            tenant.end_with(alert, now)
         self._hold(tenant, alert, asked, now)
         if not ruling.suppressed_by:
             alert.shown = alert.open
         elif not alert.open:
             alert.shown = False
-        for silence_id in ended_with:
-            if silence_id in tenant.matched and not tenant.matched[silence_id]:
-                tenant.ended[silence_id] = now
-                tenant.changed = True
         if ruling.suppressed_by:
             self._count(tenant, alert, asked.subject, ruling.suppressed_by, cause, now)
 
@@ -169,14 +168,14 @@ class Suppression:
         tenant.changed = True
         self.agenda.open_day(tenant, now)
         for what in suppressed_by:
-            stage, _, rule_id = what.partition(":")
+            stage, rule_id = parts_of(what)
             self.hid[tenant.name, stage] += 1
             tenant.hidden.hide(what)
-            if stage == "maintenance" and (on := tenant.in_window.get(rule_id)) is not None:
+            if stage == Stage.MAINTENANCE and (on := tenant.in_window.get(rule_id)) is not None:
                 on[1].count(alert.name, alert.severity)
         if STORM in suppressed_by and tenant.pulse.storm is not None:
             tenant.pulse.storm.hide(subject.fields)
-        if all(":" not in what for what in suppressed_by) and (event := tenant.budget.spend(now)) is not None:
+        if all(map(is_adaptive, suppressed_by)) and (event := tenant.budget.spend(now)) is not None:
             tenant.budget_told = tenant.budget_told or now
             own = tellings.budget_spent(event, tenant.budget.policy, tenant.budget.spent, tenant.budget_told)
             self._teller.tell_own(tenant.name, own, cause, now)
@@ -193,8 +192,7 @@ class Suppression:
     def _recheck(self, tenant: Tenant, alert: Alert, cause: Cause, now: int) -> None:
         body = self.alerts.body(alert.key)
         asked = Asked(tenant, alert, Change.UNSUPPRESSED, self.subject_of(alert, body), now)
-        asked.ask_people()
-        asked.keep_adaptive()
+        asked.ask_again()
         if tuple(asked.held) == alert.held:
             return
         self.alerts.put_body(alert, body)
@@ -217,8 +215,7 @@ class Suppression:
         if flap is not Flap.STEADY:
             return False
         asked = Asked(tenant, alert, Change.STEADY, subject, now)
-        asked.ask_people()
-        asked.keep_adaptive()
+        asked.ask_again()
         ruling = asked.ruling()
         self._settle(tenant, alert, asked, ruling, cause, now)
         self._teller.tell(alert, Change.STEADY, body, ruling, cause, now)
@@ -270,26 +267,25 @@ class Suppression:
 
     def adaptively_held(self, tenant: Tenant) -> set[bytes]:
         """Return the open alerts that something holds which nobody wrote."""
-        return self._open_ones(tenant, lambda alert: any(":" not in what for what in alert.held))
+        return self._open_ones(tenant, lambda alert: any(map(is_adaptive, alert.held)))
 
     def concerned(self, tenant: Tenant, matchers: Matchers, what: str) -> set[bytes]:
         """Return the open alerts that something holds, or may by their names."""
-        names: dict[str, bool] = {}
+        may = cache(matchers.could_match_name)
+        return self._open_ones(tenant, lambda alert: may(alert.name) or what in alert.held)
 
-        def may(alert: Alert) -> bool:
-            could = names.get(alert.name)
-            if could is None:
-                could = names[alert.name] = matchers.could_match_name(alert.name)
-            return could or what in alert.held
+    def matching(self, tenant: Tenant, matchers: Matchers) -> set[bytes]:
+        """Return the open alerts that matchers are about."""
+        subjects = self.subjects(tenant, matchers.could_match_name)
+        return {key for key, subject in subjects if matchers.matches(subject)}
 
-        return self._open_ones(tenant, may)
-
-    def fits(self, key: bytes, matchers: Matchers) -> bool:
-        """Say whether an alert is one that matchers are about."""
-        alert = self.alerts.find(key)
-        if alert is None or not matchers.could_match_name(alert.name):
-            return False
-        return matchers.matches(self.subject_of(alert, self.alerts.body(key)))
+    def subjects(self, tenant: Tenant, wanted: Callable[[str], bool]) -> Iterator[tuple[bytes, Subject]]:
+        """Yield the open alerts whose names are wanted, by key, as matchers see them."""
+        wanted = cache(wanted)
+        for key in sorted(self._open_ones(tenant, lambda alert: wanted(alert.name))):
+            alert = self.alerts.find(key)
+            if alert is not None:
+                yield key, self.subject_of(alert, self.alerts.body(key))
 
     def _open_ones(self, tenant: Tenant, wanted: Callable[[Alert], bool]) -> set[bytes]:
         find = self.alerts.find
@@ -303,7 +299,7 @@ class Suppression:
         self.control.load()
         for name, state in tenant_states(self._store):
             self.tenant(name).restore(state)
-        for name, alert_name, _ in names_met(self._store):
+        for name, alert_name in names_met(self._store):
             self.tenant(name).names.add(alert_name)
 
     def note(self, alert: Alert, labels: bytes, annotations: bytes, source: str | None) -> None:
@@ -315,11 +311,17 @@ class Suppression:
         if alert.held:
             tenant.note_held(alert)
         inhibitor = tenant.inhibitor
-        if inhibitor is not None and any(rule.could_concern(alert.name) for rule in inhibitor.rules):
+        if inhibitor is not None and self._is_concerned(tenant.name, alert.name):
             inhibitor.opened(alert.key, _subject(alert, raw.labels_in(labels), source, annotations))
+
+    def _may_inhibit(self, tenant: str, name: str) -> bool:
+        """Say whether inhibition may be about a tenant's alerts of a name."""
+        inhibitor = self.tenant(tenant).inhibitor
+        return inhibitor is not None and inhibitor.could_concern(name)
 
     def resume(self, stream_ms: int) -> None:
         """Go on where the state stands, once all alerts are there."""
+        self._is_concerned.cache_clear()
         counted = [
             tenant.pulse.minute
             for tenant in self.tenants.values()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TYPE_CHECKING
 
-from pipeline.domain import silences
+from pipeline.domain import maintenance, silences
 from pipeline.domain.budgets import Budget, HiddenPerDay
 from pipeline.domain.maintenance import HiddenCounts
 from pipeline.domain.match_index import MatchIndex
+from pipeline.domain.reasons import Stage
 from pipeline.domain.schedules import Recurring
 from pipeline.domain.storms import Pulse
+from pipeline.domain.suppressors import parts_of
 from pipeline.domain.throttling import Throttle
 from tables.tenants import TenantState
 
@@ -85,12 +87,7 @@ class Tenant:
 
     def is_on(self, window: MaintenanceWindow, now: int) -> bool:
         """Say whether a maintenance window is on."""
-        return window.schedule.window_at(now, self.calendar_of(window)) is not None
-
-    @property
-    def has_rules(self) -> bool:
-        """Say whether there is anything that people wrote to hide alerts."""
-        return bool(self.silence_by_id or self.window_by_id or self.inhibitor is not None)
+        return maintenance.window_at(window, now, self.calendar_of(window)) is not None
 
     @property
     def policy_is_its_own(self) -> bool:
@@ -114,9 +111,9 @@ class Tenant:
     def ref_of(self, stage: str, rule_id: str) -> RuleRef | None:
         """Return the newest version of a rule, None if it is gone."""
         rule: Silence | MaintenanceWindow | None
-        if stage == "silence":
+        if stage == Stage.SILENCE:
             rule = self.silence_by_id.get(rule_id)
-        elif stage == "maintenance":
+        elif stage == Stage.MAINTENANCE:
             rule = self.window_by_id.get(rule_id)
         else:
             rules = self.inhibitor.rules if self.inhibitor is not None else []
@@ -129,25 +126,39 @@ class Tenant:
         """Keep in mind what holds an alert from now on."""
         before, alert.held = alert.held, held
         for what in before:
-            if what == "storm":
+            stage, rule_id = parts_of(what)
+            if stage == Stage.STORM:
                 self.in_storm.discard(alert.key)
-            elif what.startswith("silence:") and (matched := self.matched.get(what[8:])) is not None:
+            elif stage == Stage.SILENCE and (matched := self.matched.get(rule_id)) is not None:
                 matched.discard(alert.key)
         if alert.open:
-            self.note_held(alert, again="throttle" in before)
+            self.note_held(alert, again=Stage.THROTTLE in before)
+
+    def end_with(self, alert: Alert, now: int) -> None:
+        """End the silences that were to end with the last alert they hid, where this one, which ended, was the last."""
+        for what in alert.held:
+            stage, rule_id = parts_of(what)
+            silence = self.silence_by_id.get(rule_id) if stage == Stage.SILENCE else None
+            if silence is None:
+                continue
+            still_open = len(self.matched.get(rule_id, set()) - {alert.key})
+            if silences.ends_on_resolve(silence, now, still_open, self.calendar_of(silence), self.ended.get(rule_id)):
+                self.ended[rule_id] = now
+                self.changed = True
 
     def note_held(self, alert: Alert, *, again: bool = False) -> None:
         """Keep in mind what holds an open alert, as it says itself; `again`: it waits for a token already."""
         for what in alert.held:
-            if what == "storm":
+            stage, rule_id = parts_of(what)
+            if stage == Stage.STORM:
                 self.in_storm.add(alert.key)
-            elif what == "throttle":
+            elif stage == Stage.THROTTLE:
                 if not again:
                     heappush(self.waiting.setdefault(alert.name, []), (alert.starts_at, alert.key))
-            elif what.startswith("silence:"):
-                silence = self.silence_by_id.get(what[8:])
+            elif stage == Stage.SILENCE:
+                silence = self.silence_by_id.get(rule_id)
                 if silence is not None and silence.expire_on_resolve:
-                    self.matched.setdefault(what[8:], set()).add(alert.key)
+                    self.matched.setdefault(rule_id, set()).add(alert.key)
 
     # -- state
 

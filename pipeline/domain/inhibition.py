@@ -7,6 +7,7 @@ source of its kind inhibits anything, only the last one lifts anything.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pipeline.domain.inhibit_rule import InhibitRule, Source
@@ -41,6 +42,10 @@ class Inhibitor:
         """Return how many open alerts the rules concern."""
         return len(self._standings)
 
+    def could_concern(self, name: str) -> bool:
+        """Say whether any rule may be about an alert called so, whatever its labels are."""
+        return any(one.rule.could_concern(name) for one in self._rules.values())
+
     @property
     def rules(self) -> list[InhibitRule]:
         """All rules, in order of their ids."""
@@ -60,11 +65,9 @@ class Inhibitor:
         self._by_target.put(indexed.id, rule.target, indexed)
         for number, leg in enumerate(indexed.legs):
             self._by_source.put(f"{indexed.id}/{number}", leg.source.matchers, leg)
-        concerned: dict[str, bool] = {}  # by name: names are few, and most are none of this rule's business
+        concerned = cache(rule.could_concern)  # names are few, and most are none of this rule's business
         for key, subject in open_alerts:
-            if subject.name not in concerned:
-                concerned[subject.name] = rule.could_concern(subject.name)
-            if concerned[subject.name]:
+            if concerned(subject.name):
                 self._enter(indexed, key, subject)
         return inhibited_before ^ self._standings.inhibited_under(indexed)
 

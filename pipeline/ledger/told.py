@@ -43,8 +43,3 @@ class ToldChange(msgspec.Struct, gc=False):
 
 
 read_told: Final = msgspec.json.Decoder(ToldChange).decode
-
-
-def stage_of(suppressor: str) -> str:
-    """Return the stage of a suppressor such as silence:db-upgrade."""
-    return suppressor.partition(":")[0]

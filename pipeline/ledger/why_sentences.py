@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipeline.domain.reasons import Ruled, Stage, Told
+from pipeline.domain.suppressors import parts_of
 from pipeline.ledger.why_rules import KINDS, by, signed
 from pipeline.schemas.control_records import ControlKey
 from pipeline.schemas.rulings import SUPPRESS
@@ -96,7 +97,7 @@ def passed_by(decisions: Sequence[Decision]) -> str | None:
 
 def over(what: str, version: int | None, at: int, tenant: str, versions: RuleVersions) -> str:
     """Return why `what`, such as silence:db-upgrade in that version, holds an alert no longer at `at` (ms)."""
-    stage, _, rule = what.partition(":")
+    stage, rule = parts_of(what)
     if stage not in KINDS:
         return f"{what} no longer holds it."
     if rule and version is not None:
