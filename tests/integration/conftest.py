@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,27 +20,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@contextmanager
+def running(folder: Path) -> Iterator[Broker]:
+    """Run a broker whose data is in a folder."""
+    yield start(folder)
+    stop(folder)
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    data_dir = tmp_path_factory.mktemp("broker")
-    yield start(data_dir)
-    stop(data_dir)
+    with running(tmp_path_factory.mktemp("broker")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def broker_with_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker for tests that write rules: those stay on the topic control for every worker that comes after."""
-    data_dir = tmp_path_factory.mktemp("broker")
-    yield start(data_dir)
-    stop(data_dir)
+    with running(tmp_path_factory.mktemp("broker")) as found:
+        yield found
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker of one test's, which may be killed, and whose topics hold nothing but what it wrote."""
-    folder = tmp_path / "broker"
-    yield start(folder)
-    stop(folder)
+    with running(tmp_path / "broker") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

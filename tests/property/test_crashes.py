@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +55,9 @@ class World:
     checkpoint on, output by output, before it adds to it.
     """
 
+    ACTS: ClassVar = ["send", "send", "read", "read", "tick", "checkpoint", "crash"]
+    DEADLY: ClassVar = {"read", "tick"}
+
     periods: Periods
     capacity: int
     wall: int = T0
@@ -103,10 +106,43 @@ class World:
         if self.read == len(self.log):
             self.driver.pass_time(self.wall - age, crash_after_seal=crash_after_seal)
 
+    def do(self, act: str, data: st.DataObject, *, dies: bool) -> None:
+        """Let one thing happen; with `dies` the worker is killed right after it made a clock or rules durable."""
+        match act:
+            case "send":
+                for _ in range(data.draw(st.integers(1, 4))):
+                    at = self.wall + data.draw(_AHEAD)
+                    self.log.append(Record(len(self.log), at, data.draw(values(at, TENANTS))))
+            case "read":
+                self.read_on(data.draw(st.integers(1, 5)), crash_after_seal=dies)
+            case "tick":
+                self.tick(data.draw(_AGES), crash_after_seal=dies)
+            case "checkpoint":
+                self.driver.checkpoint()
+            case "crash":
+                self.crash()
+
 
 # How far ahead of the wall clock a record's own clock is.
 _AHEAD = st.sampled_from([0, 0, 0, -1_000, -MINUTE, -20 * MINUTE, MINUTE, 6 * MINUTE, 60 * MINUTE])
+_AGES = st.sampled_from([0, 300])
 _WAITS = st.sampled_from([0, 1, 400, 1_500, 61_000, 301_000, 1_000_000])
+
+
+def live(world: World, data: st.DataObject) -> None:
+    """Let things happen to a world, and at last let the worker read on: what left before must have been told again."""
+    for _ in range(data.draw(st.integers(5, 40), "steps")):
+        world.wall += data.draw(_WAITS)
+        act = data.draw(st.sampled_from(world.ACTS))
+        dies = act in world.DEADLY and data.draw(st.integers(0, 5), "dies") == 0
+        try:
+            world.do(act, data, dies=dies)
+        except Crash:
+            world.crash()
+    world.read_on(len(world.log), crash_after_seal=False)
+    for topic, told in world.told.items():
+        assert world.place[topic] == len(told), "something that left was not told again"
+    assert world.driver.step.next_offset == len(world.log)
 
 
 @given(BOTH, st.sampled_from([1, 1 << 62]), st.data())
@@ -114,28 +150,4 @@ def test_what_left_is_one_sequence_however_often_the_worker_is_killed(
     periods: Periods, capacity: int, data: st.DataObject
 ) -> None:
     """With wall clocks, ticks and clocks ahead of their time: no output is lost, changed or told in another order."""
-    world = World(periods, capacity)
-    for _ in range(data.draw(st.integers(5, 40), "steps")):
-        world.wall += data.draw(_WAITS)
-        act = data.draw(st.sampled_from(["send", "send", "read", "read", "tick", "checkpoint", "crash"]))
-        dies = act in {"read", "tick"} and data.draw(st.integers(0, 5), "dies") == 0
-        try:
-            match act:
-                case "send":
-                    for _ in range(data.draw(st.integers(1, 4))):
-                        at = world.wall + data.draw(_AHEAD)
-                        world.log.append(Record(len(world.log), at, data.draw(values(at, TENANTS))))
-                case "read":
-                    world.read_on(data.draw(st.integers(1, 5)), crash_after_seal=dies)
-                case "tick":
-                    world.tick(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
-                case "checkpoint":
-                    world.driver.checkpoint()
-                case "crash":
-                    world.crash()
-        except Crash:
-            world.crash()
-    world.read_on(len(world.log), crash_after_seal=False)
-    for topic, told in world.told.items():
-        assert world.place[topic] == len(told), "something that left was not told again"
-    assert world.driver.step.next_offset == len(world.log)
+    live(World(periods, capacity), data)

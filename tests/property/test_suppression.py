@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.merged_rows import merged
 from tests.property.rules import TOUCHY, rules
-from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, cuts, records, values
-from tests.property.test_crashes import TOPICS, World
+from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, cuts, records
+from tests.property.test_crashes import TOPICS, World, live
 from tests.property.test_tenants import results, tenant_of
-from tests.step_driver import MINUTE, Crash, Driver, Record
+from tests.step_driver import Driver, Record
 
 if TYPE_CHECKING:
     from pipeline.domain.alert import Periods
@@ -112,6 +112,8 @@ def test_neither_the_rules_nor_the_alerts_of_one_tenant_change_another_s_results
 class Ruled(World):
     """The same world with a topic of rules, which are taken in only where the worker has been everywhere before."""
 
+    ACTS: ClassVar = [*World.ACTS, "write", "rules"]
+    DEADLY: ClassVar = {*World.DEADLY, "rules"}
     rules: list[Record]
     furthest = 0  # how far any run has read
 
@@ -129,13 +131,18 @@ class Ruled(World):
         if unseen:
             self.driver.take_control(*unseen, now_ms=now, crash_after_seal=crash_after_seal)
 
+    def do(self, act: str, data: st.DataObject, *, dies: bool) -> None:
+        match act:
+            case "write":
+                self.rules.append(data.draw(rules(len(self.rules), self.wall, TENANTS)))
+            case "rules":
+                self.take_rules(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
+            case _:
+                super().do(act, data, dies=dies)
+
     def crash(self) -> None:
         self.furthest = max(self.furthest, self.read)
         super().crash()
-
-
-_WAITS = st.sampled_from([0, 1, 400, 1_500, 61_000, 301_000, 1_000_000])
-_AHEAD = st.sampled_from([0, 0, 0, -1_000, -MINUTE, -20 * MINUTE, MINUTE, 6 * MINUTE])
 
 
 @given(BOTH, st.sampled_from([1, 1 << 62]), st.data())
@@ -143,34 +150,4 @@ def test_what_left_is_one_sequence_with_rules_and_timers_in_flight(
     periods: Periods, capacity: int, data: st.DataObject
 ) -> None:
     """No output is lost, changed, told in another order or under another id, wherever the worker is killed."""
-    world = Ruled(periods, capacity)
-    for _ in range(data.draw(st.integers(5, 40), "steps")):
-        world.wall += data.draw(_WAITS)
-        act = data.draw(
-            st.sampled_from(["send", "send", "write", "rules", "read", "read", "tick", "checkpoint", "crash"])
-        )
-        dies = act in {"read", "tick", "rules"} and data.draw(st.integers(0, 5), "dies") == 0
-        try:
-            match act:
-                case "send":
-                    for _ in range(data.draw(st.integers(1, 4))):
-                        at = world.wall + data.draw(_AHEAD)
-                        world.log.append(Record(len(world.log), at, data.draw(values(at, TENANTS))))
-                case "write":
-                    world.rules.append(data.draw(rules(len(world.rules), world.wall, TENANTS)))
-                case "rules":
-                    world.take_rules(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
-                case "read":
-                    world.read_on(data.draw(st.integers(1, 5)), crash_after_seal=dies)
-                case "tick":
-                    world.tick(data.draw(st.sampled_from([0, 300])), crash_after_seal=dies)
-                case "checkpoint":
-                    world.driver.checkpoint()
-                case "crash":
-                    world.crash()
-        except Crash:
-            world.crash()
-    world.read_on(len(world.log), crash_after_seal=False)
-    for topic, told in world.told.items():
-        assert world.place[topic] == len(told), "something that left was not told again"
-    assert world.driver.step.next_offset == len(world.log)
+    live(Ruled(periods, capacity), data)

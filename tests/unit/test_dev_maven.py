@@ -23,7 +23,7 @@ MIRROR = "https://mirror.example/maven"
         ("snapshots", None),
     ],
 )
-@pytest.mark.parametrize("namespace", ["", ' xmlns="http://maven.apache.org/SETTINGS/1.0.0"'])
+@pytest.mark.parametrize("namespace", ["", ' xmlns="urn:maven-settings"'])
 def test_a_mirror_counts_if_it_covers_central(tmp_path: Path, covered: str, found: str | None, namespace: str) -> None:
     file = tmp_path / "settings.xml"
     mirror = f"<mirror><mirrorOf>{covered}</mirrorOf><url>{MIRROR}/</url></mirror>"
