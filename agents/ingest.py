@@ -450,11 +450,15 @@ class IngestStep:
     def _rule_and_tell(
         self, alert: Alert, change: Change, body: Body, labels: dict[str, str], output_id: str, cause: Cause, at: int
     ) -> None:
-        """Ask who suppresses a change, tell it, and then what it means for other alerts."""
-        change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, at)
+        """Ask who suppresses a change, tell it, and then what it means for other alerts.
+
+        What is told of a record that comes late is told now, so the rules that hold now decide about it.
+        """
+        now = max(at, self._ringing or self.progress.stream_ms)
+        change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, now, at)
         self._telling.change(alert, change, body, labels, ruling, output_id, cause, at)
         if affected:
-            self.suppression.recheck(self.suppression.tenant(alert.tenant), affected, cause, at)
+            self.suppression.recheck(self.suppression.tenant(alert.tenant), affected, cause, now)
 
     def tell(self, alert: Alert, change: Change, body: Body, ruling: Ruling, cause: Cause, at: int) -> None:
         """Tell of a change that an alert's verdict brings."""

@@ -30,10 +30,20 @@ _FLIPS: Final = frozenset((Change.REOPENED, *_ENDS))
 class Asked:
     """One alert on its way through the stages."""
 
-    __slots__ = ("_alert", "_is_new_name", "_now", "_parts", "_tenant", "change", "held", "subject", "suppressed_by")
+    __slots__ = (
+        "_alert", "_at", "_is_new_name", "_now", "_parts", "_tenant", "change", "held", "subject", "suppressed_by",
+    )  # fmt: skip
 
     def __init__(
-        self, tenant: Tenant, alert: Alert, change: Change, subject: Subject, now: int, *, is_new_name: bool = False
+        self,
+        tenant: Tenant,
+        alert: Alert,
+        change: Change,
+        subject: Subject,
+        now: int,
+        at: int,
+        *,
+        is_new_name: bool = False,
     ) -> None:
         self.change = change
         self.held: list[str] = []
@@ -44,6 +54,7 @@ class Asked:
         self._alert = alert
         self.subject = subject
         self._now = now
+        self._at = at  # when the change was; earlier than now where its record came late
         self._parts: list[bytes] = []
         self._is_new_name = is_new_name
 
@@ -110,7 +121,7 @@ class Asked:
             alert.flips, alert.steady_at = (), 0
             return
         if self.change in _FLIPS:
-            alert.flips, flapping, flap = flipped(alert.flips, bool(alert.steady_at), self._now, policy)
+            alert.flips, flapping, flap = flipped(alert.flips, bool(alert.steady_at), self._at, policy)
             alert.steady_at = steady_at(alert.flips, policy) if flapping else 0
             if flap is Flap.FLAPPING:
                 self.change = Change.FLAPPING

@@ -111,9 +111,12 @@ class Suppression:
     # -- a change of an alert, by a record or by time
 
     def rule(
-        self, alert: Alert, change: Change, body: Body, labels: Mapping[str, str], cause: Cause, now: int
+        self, alert: Alert, change: Change, body: Body, labels: Mapping[str, str], cause: Cause, now: int, at: int
     ) -> tuple[Change, Ruling, Iterable[bytes]]:
-        """Return what is to be told of `change`, the ruling on it, and the alerts whose verdict it may change."""
+        """Return what is to be told of `change`, the ruling on it, and the alerts whose verdict it may change.
+
+        `at` is when the change was, `now` when it is ruled on: later, where a record comes late.
+        """
         tenant = self.tenant(alert.tenant)
         subject = self.subject_of(alert, body, labels)
         is_new_name = change is Change.OPENED and tenant.meet_name(alert.name)
@@ -124,7 +127,7 @@ class Suppression:
             tenant.open.add(alert.key)
             if tenant.inhibitor is not None and change in _SAYS_WHO:
                 affected = tenant.inhibitor.opened(alert.key, subject)
-        asked = Asked(tenant, alert, change, subject, now, is_new_name=is_new_name)
+        asked = Asked(tenant, alert, change, subject, now, at, is_new_name=is_new_name)
         asked.ask()
         if not alert.open:
             tenant.open.discard(alert.key)
@@ -191,7 +194,7 @@ class Suppression:
 
     def _recheck(self, tenant: Tenant, alert: Alert, cause: Cause, now: int) -> None:
         body = self.alerts.body(alert.key)
-        asked = Asked(tenant, alert, Change.UNSUPPRESSED, self.subject_of(alert, body), now)
+        asked = Asked(tenant, alert, Change.UNSUPPRESSED, self.subject_of(alert, body), now, now)
         asked.ask_again()
         if tuple(asked.held) == alert.held:
             return
@@ -214,7 +217,7 @@ class Suppression:
         self.alerts.put_body(alert, body)
         if flap is not Flap.STEADY:
             return False
-        asked = Asked(tenant, alert, Change.STEADY, subject, now)
+        asked = Asked(tenant, alert, Change.STEADY, subject, now, now)
         asked.ask_again()
         ruling = asked.ruling()
         self._settle(tenant, alert, asked, ruling, cause, now)

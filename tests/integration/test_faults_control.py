@@ -15,6 +15,7 @@ from pipeline.schemas import records
 from tables import keys
 from tables.store import DictStore
 from tests import step_driver
+from tests.held_alerts import wrongly_held
 from tests.integration.harness.faults import any_moment, load, ready_worker, seeded
 from tests.integration.harness.oracle import newest_rows
 from tests.integration.harness.scene import GUARANTEES, Guarantee, Scene, now_ms
@@ -144,8 +145,8 @@ def verdicts_out_of_turn(order: list[dict[str, Any]]) -> list[tuple[str, str, st
     return wrong
 
 
-def held_wrongly(scene: Scene, rows: dict[int, dict[bytes, bytes]]) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return the open alerts that a silence holds which is not active for them, or does not hold although it is."""
+def held_wrongly(scene: Scene, rows: dict[int, dict[bytes, bytes]]) -> list[tuple[str, str, str, int]]:
+    """Return what holds an open alert and is not active for it, or does not hold one although it is."""
     wrong = []
     for partition, state in rows.items():
         step = IngestStep(
@@ -157,15 +158,5 @@ def held_wrongly(scene: Scene, rows: dict[int, dict[bytes, bytes]]) -> list[tupl
             wall_clock=False,
             defaults=defaults(scene.loaded),
         )
-        stream_ms = step.progress.stream_ms
-        looked_at = stream_ms // 1000 * 1000  # ends are looked at when a second is over
-        for tenant in step.suppression.tenants.values():
-            for key in tenant.open:
-                alert = step.alerts.find(key)
-                assert alert is not None
-                subject = step.suppression.subject_of(alert, step.alerts.body(key))
-                for silence in tenant.silences.matching(subject):
-                    active = {tenant.silenced_by(silence, now) for now in (looked_at, stream_ms)}
-                    if (f"silence:{silence.ref.id}" in alert.held) not in active:
-                        wrong.append((alert.fingerprint, alert.held, silence.ref.id))
+        wrong += wrongly_held(step)
     return wrong

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.held_alerts import wrongly_held
 from tests.merged_rows import merged
 from tests.property.rules import TOUCHY, rules
 from tests.property.streams import ODD_PERIODS, PARTITIONS, PERIODS, TENANTS, cuts, records
 from tests.property.test_crashes import TOPICS, World, live
 from tests.property.test_tenants import results, tenant_of
-from tests.step_driver import Driver, Record
+from tests.step_driver import MINUTE, Driver, Record
 
 if TYPE_CHECKING:
     from pipeline.domain.alert import Periods
@@ -107,6 +108,18 @@ def test_neither_the_rules_nor_the_alerts_of_one_tenant_change_another_s_results
     together.checkpoint()
     alone.checkpoint()
     assert results(together, "acme") == results(alone, "acme")
+
+
+@given(BOTH, mixed(), st.integers(0, 3 * MINUTE))
+def test_an_open_alert_is_held_by_exactly_the_rules_that_are_active_for_it(
+    periods: Periods, stream: list[Record], later: int
+) -> None:
+    driver = Driver(periods, partitions=PARTITIONS, defaults=TOUCHY)
+    for record in stream:
+        give(driver, record)
+        assert wrongly_held(driver.step) == []
+    driver.pass_time(driver.step.progress.stream_ms + later)
+    assert wrongly_held(driver.step) == []
 
 
 class Ruled(World):

@@ -118,6 +118,16 @@ def test_a_pending_silence_begins_when_its_time_comes() -> None:
     assert told(driver) == [("opened", "active", ACTIVE), ("suppressed", "suppressed", ["silence:s-1"])]
 
 
+def test_a_record_that_comes_late_is_silenced_by_what_is_active_now_and_by_nothing_that_has_ended() -> None:
+    driver = Driver()
+    driver.take_control(
+        control(0, "silence", "s-1", silence(ends_at=moment(T0 + MINUTE))),
+        control(1, "silence", "s-2", silence(starts_at=moment(T0 + MINUTE))),
+    )
+    driver.take([firing(0, T0 + 2 * MINUTE, name="Other"), firing(1, T0 + 30 * SECOND)])
+    assert told(driver) == [("opened", "active", ACTIVE), ("opened", "suppressed", ["silence:s-2"])]
+
+
 def test_a_resolved_record_of_a_silenced_alert_is_suppressed_as_well() -> None:
     driver = Driver()
     driver.take_control(control(0, "silence", "s-1", silence()))
