@@ -137,7 +137,6 @@ def inhibition() -> dict[str, float]:
         "a change of a target": per_call(decision(usual), targets),
         "a change of a source": per_call(decision(usual), sources),
         "asking about an open alert": per_call(usual.inhibitors, keys),
-        "asking about one that is not open": per_call(lambda a: usual.would_inhibit(a, b"new"), targets),
         "every rule, a change of a target": per_call(decision(every), targets[:NEW]),
         "every rule, asking about an open alert": per_call(every.inhibitors, keys[:NEW]),
         "one rule, by a search": per_call(lambda a: searched(by_severity("r"), a, open_alerts), targets[:1]),

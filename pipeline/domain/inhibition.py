@@ -1,8 +1,8 @@
 """Inhibition: which open alerts are kept quiet by others that fire.
 
-Nothing is searched. An alert that opens finds the rules that concern it by the match index, and in each of them those
-that agree with it by the equal values. What it changes for others is known by who else is there: only the first
-source of its kind inhibits anything, only the last one lifts anything.
+Nothing is searched. An alert that opens finds by the match index what it is a target or a source of, and takes its
+places there by the values that must be equal. What it changes for others is known by who else is there: only the
+first source of its kind inhibits anything, only the last one lifts anything.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pipeline.domain.inhibit_rule import InhibitRule, Source
-from pipeline.domain.inhibition_bucket import first_of_all
-from pipeline.domain.inhibition_legs import IndexedRule, standing_in
-from pipeline.domain.inhibition_standings import Standings
+from pipeline.domain.inhibition_sides import NOWHERE, IndexedRule, Standing, Target
 from pipeline.domain.match_index import MatchIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from pipeline.domain.inhibition_legs import Leg, Standing
+    from pipeline.domain.inhibition_sides import Audience, Leg
+    from pipeline.domain.matchers import Matchers
     from pipeline.domain.subject import Subject
 
 __all__ = ["InhibitRule", "Inhibitor", "Source"]
@@ -34,9 +33,10 @@ class Inhibitor:
 
     def __init__(self) -> None:
         self._rules: dict[str, IndexedRule] = {}
-        self._by_target: MatchIndex[IndexedRule] = MatchIndex()
+        self._targets: dict[Matchers, Target] = {}
+        self._by_target: MatchIndex[Target] = MatchIndex()
         self._by_source: MatchIndex[Leg] = MatchIndex()
-        self._standings = Standings()
+        self._standings: dict[bytes, Standing] = {}
 
     def __len__(self) -> int:
         """Return how many open alerts the rules concern."""
@@ -61,73 +61,158 @@ class Inhibitor:
             known.rule = rule
             return set()
         inhibited_before = self.remove(rule.ref.id)
-        indexed = self._rules[rule.ref.id] = IndexedRule(rule)
-        self._by_target.put(indexed.id, rule.target, indexed)
+        target = self._targets.get(rule.target)
+        if target is None:
+            target = self._targets[rule.target] = Target(rule.target)
+            self._by_target.put(str(rule.target), rule.target, target)
+        indexed = self._rules[rule.ref.id] = IndexedRule(rule, target)
         for number, leg in enumerate(indexed.legs):
-            self._by_source.put(f"{indexed.id}/{number}", leg.source.matchers, leg)
+            self._by_source.put(_leg_id(indexed, number), leg.source.matchers, leg)
         concerned = cache(rule.could_concern)  # names are few, and most are none of this rule's business
         for key, subject in open_alerts:
             if concerned(subject.name):
                 self._enter(indexed, key, subject)
-        return inhibited_before ^ self._standings.inhibited_under(indexed)
+        return inhibited_before ^ self._inhibited_under(indexed)
 
     def remove(self, rule_id: str) -> set[bytes]:
         """Remove a rule, if it is there; return the keys that it inhibited."""
         rule = self._rules.pop(rule_id, None)
         if rule is None:
             return set()
-        self._by_target.remove(rule_id)
-        for number, _ in enumerate(rule.legs):
-            self._by_source.remove(f"{rule_id}/{number}")
-        lifted = self._standings.inhibited_under(rule)
-        self._standings.forget(rule)
+        lifted = self._inhibited_under(rule)
+        sources = {
+            key for leg in rule.legs for firing in leg.firing.values() for key in (*firing.only, *firing.on_both)
+        }
+        for key in sources:
+            standing = self._standings[key]
+            left = tuple([one for one in standing.sources if one[0].rule is not rule])
+            self._set(key, standing._replace(sources=left))
+        for number, leg in enumerate(rule.legs):
+            self._by_source.remove(_leg_id(rule, number))
+            leg.close()
+            self._drop_if_unused(rule.target, leg.audience)
         return lifted
 
     def opened(self, key: bytes, subject: Subject) -> set[bytes]:
         """Note that an alert fires, or fires with other labels; return the other keys whose inhibition that turns."""
-        return self._standings.move(key, self._standings_of(subject))
+        return self._move(key, self._standing_of(subject))
 
     def closed(self, key: bytes) -> set[bytes]:
         """Note that an alert fires no longer; return the keys whose inhibition that turns."""
-        return self._standings.move(key, ())
+        return self._move(key, NOWHERE)
 
-    def inhibitors(self, key: bytes) -> list[tuple[InhibitRule, bytes]]:
+    def inhibitors(self, key: bytes) -> Sequence[tuple[InhibitRule, bytes]]:
         """Return what inhibits an open alert: the rules in order of id, each with the smallest key of its sources."""
-        found = []
-        for standing in self._standings.of(key):
-            source = standing.inhibitor()
-            if source is not None:
-                found.append((standing.rule.rule, source))
-        return found
+        standing = self._standings.get(key)
+        return () if standing is None else standing.inhibitors(key)
 
-    def would_inhibit(self, subject: Subject, key: bytes) -> list[tuple[InhibitRule, bytes]]:
-        """Return what would inhibit the alert `key` if it fired as `subject`, whatever it is known as so far."""
-        rules = self._by_target.matching(subject)
-        if not rules:
-            return []
-        on_both = {leg.rule.id for leg in self._by_source.matching(subject)}
-        found = []
-        for rule in rules:
-            buckets = [leg.sources_for(subject) for leg in rule.legs]
-            source = first_of_all(buckets, rule.id in on_both, besides=key)
-            if source is not None:
-                found.append((rule.rule, source))
-        return found
+    # -- where alerts stand
 
-    def _standings_of(self, subject: Subject) -> list[Standing]:
-        """Return where an alert stands."""
-        rules = self._by_target.matching(subject)
+    def _standing_of(self, subject: Subject) -> Standing:
+        found = self._by_target.matching(subject)
         legs = self._by_source.matching(subject)
+        if not found and not legs:
+            return NOWHERE
+        targets = tuple([(one, one.values_of(subject)) for target in found for one in target.audiences.values()])
         if not legs:
-            return [standing_in(rule, subject, (), is_target=True) for rule in rules]
-        source_of: dict[IndexedRule, list[Leg]] = {rule: [] for rule in rules}
-        for leg in legs:
-            source_of.setdefault(leg.rule, []).append(leg)
-        return [standing_in(rule, subject, its_legs, rule in rules) for rule, its_legs in source_of.items()]
+            return Standing(targets)
+        on_both = {leg.rule.id for leg in legs if leg.rule.target in found} if found else ()
+        return Standing(targets, tuple([(leg, leg.values_of(subject), leg.rule.id in on_both) for leg in legs]))
 
     def _enter(self, rule: IndexedRule, key: bytes, subject: Subject) -> None:
         """Let an open alert stand in a new rule too, if that concerns it."""
         is_target = rule.rule.target.matches(subject)
-        source_of = [leg for leg in rule.legs if leg.source.matchers.matches(subject)]
-        if is_target or source_of:
-            self._standings.add(key, standing_in(rule, subject, source_of, is_target))
+        legs = [leg for leg in rule.legs if leg.source.matchers.matches(subject)]
+        if not is_target and not legs:
+            return
+        standing = self._standings.get(key, NOWHERE)
+        targets = list(standing.targets)
+        if is_target:
+            for leg in rule.legs:
+                if (leg.audience, place := leg.audience.values_of(subject)) not in targets:
+                    targets.append((leg.audience, place))
+        sources = [(leg, leg.values_of(subject), is_target) for leg in legs]
+        self._move(key, Standing(tuple(targets), (*standing.sources, *sources)))
+
+    def _move(self, key: bytes, after: Standing) -> set[bytes]:
+        """Let an alert stand in `after` and nowhere else; return the other targets whose inhibition that turns.
+
+        It enters before it leaves: a source that only changes its labels must not lift anything in between.
+        """
+        before = self._standings.get(key, NOWHERE)
+        turned: set[bytes] = set()
+        if before == after:
+            return turned
+        self._set(key, after)
+        if before.targets != after.targets:
+            for target in after.targets:
+                if target not in before.targets:
+                    target[0].add(target[1], key)
+            for target in before.targets:
+                if target not in after.targets:
+                    target[0].discard(target[1], key)
+        if before.sources != after.sources:
+            for leg, values, on_both in after.sources:
+                if (leg, values, on_both) not in before.sources:
+                    turned.update(self._all_hold(leg, leg.add(values, key, on_both)))
+            for leg, values, on_both in before.sources:
+                if (leg, values, on_both) not in after.sources:
+                    turned.update(self._all_hold(leg, leg.remove(values, key, on_both)))
+            for leg, _, on_both in before.sources:
+                if on_both:
+                    leg.rule.on_both.discard(key)
+            for leg, _, on_both in after.sources:
+                if on_both:
+                    leg.rule.on_both.add(key)
+            turned.discard(key)
+        return turned
+
+    def _all_hold(self, turned: Leg, targets: Iterable[bytes]) -> Iterable[bytes]:
+        """Return those `targets`, for which a leg has just begun or ceased to hold, for which all other legs hold."""
+        rule = turned.rule
+        others = [leg for leg in rule.legs if leg is not turned]
+        if not others or not targets:
+            return targets
+        return [
+            key
+            for key in targets
+            if all(
+                (values := self._standings[key].values_in(leg.audience)) is not None
+                and leg.holds_for(values, key in rule.on_both)
+                for leg in others
+            )
+        ]
+
+    def _set(self, key: bytes, standing: Standing) -> None:
+        if standing.targets or standing.sources:
+            self._standings[key] = standing
+        else:
+            self._standings.pop(key, None)
+
+    # -- rules
+
+    def _drop_if_unused(self, target: Target, audience: Audience) -> None:
+        """Forget an audience that no leg has any more, and a target without an audience."""
+        if audience.legs or target.audiences.pop(audience.fields, None) is None:
+            return
+        for key in {key for members in audience.members.values() for key in members}:
+            standing = self._standings[key]
+            left = tuple([one for one in standing.targets if one[0] is not audience])
+            self._set(key, standing._replace(targets=left))
+        if not target.audiences:
+            del self._targets[target.matchers]
+            self._by_target.remove(str(target.matchers))
+
+    def _inhibited_under(self, rule: IndexedRule) -> set[bytes]:
+        """Return the keys that a rule inhibits."""
+        leg = rule.legs[0]
+        return {
+            key
+            for values in leg.firing
+            for key in leg.audience.at(values)
+            if self._standings[key].inhibitor(rule, key) is not None
+        }
+
+
+def _leg_id(rule: IndexedRule, number: int) -> str:
+    return f"{rule.id}/{number}"

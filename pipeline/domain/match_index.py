@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pipeline.domain.match_shelf import Entry, Shelf, named_values
+from pipeline.domain.match_shelf import Shelf, entry, named_values
 from pipeline.domain.subject import ANNOTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pipeline.domain.match_shelf import Entry
     from pipeline.domain.matchers import Matcher, Matchers
     from pipeline.domain.subject import Subject
 
@@ -45,10 +46,10 @@ class MatchIndex(Generic[T]):
         for wanted in matchers.sets:
             anchor = self._anchor_of(wanted)
             if anchor is None:
-                self._others.setdefault(key, []).append(Entry(key, wanted))
+                self._others.setdefault(key, []).append(entry(key, wanted))
                 continue
-            rest = tuple(matcher for matcher in wanted if matcher != anchor)
-            self._shelves.setdefault(anchor.field, Shelf()).put(anchor, Entry(key, rest))
+            rest = [matcher for matcher in wanted if matcher != anchor]
+            self._shelves.setdefault(anchor.field, Shelf()).put(anchor, entry(key, rest))
             anchors.append(anchor)
 
     def remove(self, key: str) -> T | None:
@@ -96,8 +97,8 @@ def _can_be_anchor(matcher: Matcher) -> bool:
 
 def _add_matching(entries: Iterable[Entry], subject: Subject, found: set[str]) -> None:
     for key, rest in entries:
-        for matcher in rest:
-            if not matcher.accepts(subject.get(matcher.field)):
+        for field, accepts in rest:
+            if not accepts(subject.get(field)):
                 break
         else:
             found.add(key)

@@ -8,7 +8,7 @@ from pipeline.domain import patterns
 from pipeline.domain.matchers import Operator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.domain.matchers import Matcher
 
@@ -19,7 +19,12 @@ class Entry(NamedTuple):
     """A set of matchers that has been found by its anchor."""
 
     key: str
-    rest: tuple[Matcher, ...]  # what has to hold besides
+    rest: tuple[tuple[str, Callable[[str], bool]], ...]  # what has to hold besides: fields and tests of their texts
+
+
+def entry(key: str, rest: Iterable[Matcher]) -> Entry:
+    """Return a set of matchers without its anchor."""
+    return Entry(key, tuple([(matcher.field, matcher.tester()) for matcher in rest]))
 
 
 def named_values(anchor: Matcher) -> tuple[str, ...] | None:
@@ -38,7 +43,7 @@ class Shelf:
 
     def __init__(self, room: int = _ROOM) -> None:
         self._named: dict[str, list[Entry]] = {}
-        self._asked: list[tuple[Matcher, Entry]] = []
+        self._asked: list[tuple[Callable[[str], bool], Entry]] = []
         self._known: dict[str, Sequence[Entry]] = {}
         self._room = room
         self._taken = 0
@@ -58,7 +63,7 @@ class Shelf:
         self._forget()
         values = named_values(anchor)
         if values is None:
-            self._asked.append((anchor, entry))
+            self._asked.append((anchor.tester(), entry))
             return
         for value in values:
             self._named.setdefault(value, []).append(entry)
@@ -68,7 +73,7 @@ class Shelf:
         self._forget()
         values = named_values(anchor)
         if values is None:
-            self._asked = [(other, entry) for other, entry in self._asked if entry.key != key]
+            self._asked = [(accepts, entry) for accepts, entry in self._asked if entry.key != key]
             return
         for value in values:
             left = [entry for entry in self._named.pop(value, ()) if entry.key != key]
@@ -88,7 +93,7 @@ class Shelf:
             return self._named.get(value, ())
         entries = self._known.get(value)
         if entries is None:
-            accepting = [entry for anchor, entry in self._asked if anchor.accepts(value)]
+            accepting = [entry for accepts, entry in self._asked if accepts(value)]
             entries = (*self._named.get(value, ()), *accepting)
             self._remember(value, entries)
         return entries

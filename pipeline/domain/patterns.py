@@ -41,6 +41,15 @@ def fits(pattern: str, text: str) -> bool:
     return _remembered(pattern, text) if len(text) <= SHORT else _tester(pattern)(text)
 
 
+def tester(pattern: str) -> Callable[[str], bool]:
+    """Return `fits` for one pattern, for whoever asks often; it does not keep what RE2 made of the pattern."""
+    plain = _without_re2(pattern)
+    if plain is not None:
+        return plain
+    beginning = _beginning(pattern)
+    return lambda text: text.startswith(beginning) and fits(pattern, text)
+
+
 def literals(pattern: str) -> tuple[str, ...] | None:
     """Return the texts that `pattern` spells out, as `a|b|c` and `^(a|b)$` do, or None if it is more than that."""
     body = _bare(pattern)

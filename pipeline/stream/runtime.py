@@ -118,6 +118,7 @@ class Runtime:
         self._control_reader: asyncio.Task[None] | None = None
         self._control_waiting: dict[int, list[Any]] = {}  # control records that may not be applied yet
         self._begins: dict[int, int] = {}  # where each input was last sought
+        self.taken = asyncio.Event()
         self._quiet = asyncio.Lock()  # held by who processes a batch
         self._changing = asyncio.Lock()  # held by who opens, starts or closes partitions
         self.leaving: Callable[[], bool] = lambda: False
@@ -292,6 +293,12 @@ class Runtime:
 
     async def handle(self, batch: BatchMessage) -> None:
         """Process one chunk. A failure stops the worker; it never skips the chunk."""
+        try:
+            await self._handle(batch)
+        finally:
+            self.taken.set()
+
+    async def _handle(self, batch: BatchMessage) -> None:
         if batch.generation_id != self.generation():
             return
         async with self._quiet:

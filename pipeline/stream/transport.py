@@ -21,7 +21,7 @@ from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.fetching import Fetched, fetch_plain_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.kafka_connection import KafkaConnection
 
@@ -45,6 +45,7 @@ class Feed(Protocol):
     connection: KafkaConnection
     input_topics: frozenset[str]
     changelog_topics: frozenset[str]
+    taken: asyncio.Event  # set whenever a chunk has been processed
 
     def restore(self, tp: TP, records: Fetched) -> None:
         """Apply changelog records of `tp` to its store."""
@@ -229,6 +230,7 @@ class BatchConsumer(driver.Consumer):
                 self._note_positions(feed)
                 place = self._place
                 await asyncio.sleep(0)
+                await self._until_taken(feed)
                 fetched, active = await self._wait_next_records(_WAIT_SECONDS)
                 self._thread.pace(sum(map(len, fetched.values())))
                 if not fetched or self.should_stop:
@@ -243,6 +245,22 @@ class BatchConsumer(driver.Consumer):
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+
+    async def _until_taken(self, feed: Feed) -> None:
+        """Wait until everything that was handed over is being processed.
+
+        Whoever fetches while chunks wait brings many small ones, each at the price of a large one, and takes from the
+        processing the time in which it does: the more there is to do, the longer the queue. Left with the broker,
+        what comes meanwhile is one chunk. The next answer is on its way already, so nobody waits for it.
+        """
+        inputs = [tp for tp in self._active_partitions or () if tp.topic in feed.input_topics]
+        while self.flow_active and not self.should_stop and self._is_waiting(inputs):
+            feed.taken.clear()
+            await self.wait(feed.taken.wait(), timeout=_WAIT_SECONDS)
+
+    def _is_waiting(self, inputs: Iterable[TP]) -> bool:
+        channels_of = self.app.topics._tp_index
+        return any(not channel.queue.empty() for tp in inputs for channel in channels_of.get(tp, ()))
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
         """Return what was fetched, and for whom.
