@@ -103,6 +103,7 @@ class IngestStep:
         self._origins = Origins(store, self._telling, topic, partition, partitions)
         self._control = Intake(self.suppression, self._telling, partition)
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
+        self._counted: set[str] = set()  # tenants of records that may have touched no alert, since the last snapshot
         self._mostly_new = True  # the alerts of the batch before
         self.is_fresh = store.get(keys.PROGRESS) is None
         self._restore(store)
@@ -113,7 +114,7 @@ class IngestStep:
             return
         self.progress = read_progress(stored, self.progress)
         self.suppression.load(self.progress.stream_ms)
-        self.alerts.load(self.suppression.note)
+        self.alerts.load(self.suppression.note, self.suppression.may_remember)
         self.suppression.resume(self.progress.stream_ms)
         self.deliveries.load()
         self._set_horizon()
@@ -394,6 +395,7 @@ class IngestStep:
 
     def _pulse(self, alert: Alert, labels: dict[str, str], record: Record, at: int) -> None:
         """Count a firing record, and see whether a storm begins with it."""
+        self._counted.add(alert.tenant)
         pulse = alert.pulse
         pulse.left -= 1
         if alert.key is not pulse.first and not pulse.mixed:
@@ -511,10 +513,12 @@ class IngestStep:
     def snapshot(self, *, last: bool = False) -> Rows:
         """Return every row that changed since the last snapshot, with the offset they include."""
         rows: Rows = {}
+        counted = self._counted | {alert.tenant for alert in self.alerts.dirty}
+        self._counted.clear()
         self.alerts.snapshot(rows, self._telling.tally.processed)
         self.deliveries.snapshot(rows)
         self._origins.table.snapshot(rows)
-        self.suppression.snapshot(rows)
+        self.suppression.snapshot(rows, counted)
         key, value = self.progress.row(last=last)
         rows[key] = value
         return rows

@@ -78,15 +78,20 @@ class AlertTable:
     def __len__(self) -> int:
         return len(self._alerts)
 
-    def load(self, seen: Callable[[Alert, bytes, bytes, str | None], None] = lambda *_: None) -> None:
+    def load(
+        self,
+        seen: Callable[[Alert, bytes, bytes, str | None], None] = lambda *_: None,
+        may_remember: Callable[[str], bool] = lambda tenant: True,
+    ) -> None:
         """Read all rows, arm their timers and remember the texts; objects beyond the capacity are let go of at once.
 
         `seen` is told of each alert that is open or flapping, with its labels as they were sent, its annotations and
-        its source.
+        its source. Texts are remembered of the tenants that `may_remember`; those of others wait for a record.
         """
         # Nobody is served before this loop is over, and it runs once for every alert there is.
         alerts, memos, capacity, read, arm = self._alerts, self.memo, self.capacity, self._read, self._arm
         newest = opened = 0
+        tenant, remembers = "", False  # of the row before: rows lie by tenant
         for key, row in self._store.scan(keys.ALERT + b"\0"):
             alert, labels, own, annotations, source = read(key, row)
             if alert.number > newest:
@@ -97,8 +102,12 @@ class AlertTable:
                 seen(alert, labels, annotations, source)
             if len(alerts) < capacity:
                 alerts[key] = alert
-                memo = alert.memo = memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels)
-                memos[memo] = alert
+                if alert.tenant != tenant:
+                    tenant = alert.tenant
+                    remembers = may_remember(tenant)
+                if remembers:
+                    memo = alert.memo = memo_of(alert.tenant, alert.name, alert.fingerprint if own else None, labels)
+                    memos[memo] = alert
             else:
                 self._complete = False
         self.open_count = opened

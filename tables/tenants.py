@@ -30,6 +30,7 @@ class TenantState(msgspec.Struct, array_like=True):
     seen_switch: dict[str, int]
     missing: dict[str, int]
     budget_told: int
+    had_identity_rules: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode

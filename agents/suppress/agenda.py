@@ -173,7 +173,7 @@ class Agenda:
         if last is None or silences.reminder_at(silence, now, calendar, tenant.ended.get(rule_id)) is None:
             return
         tenant.reminded[rule_id] = last[1]
-        tenant.changed = True
+        tenant.has_changed()
         self._teller.tell_own(tenant.name, tellings.silence_expires(silence, last[1], now), cause, now)
 
     def _turn(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause, now: int) -> None:
@@ -185,7 +185,7 @@ class Agenda:
             self.end_window(tenant, window, cause, now)
         if span is not None and rule_id not in tenant.in_window:
             tenant.in_window[rule_id] = span[0], HiddenCounts()
-            tenant.changed = True
+            tenant.has_changed()
             self._teller.tell_own(tenant.name, tellings.window_began(window, span, now), cause, now)
 
     def end_window(self, tenant: Tenant, window: MaintenanceWindow, cause: Cause, now: int) -> None:
@@ -193,7 +193,7 @@ class Agenda:
         rule_id = window.ref.id
         on = tenant.in_window.pop(rule_id, None)
         if on is not None:
-            tenant.changed = True
+            tenant.has_changed()
             still = len(self._suppression.held_by(tenant, named(Stage.MAINTENANCE, rule_id)))
             self._teller.tell_own(tenant.name, tellings.window_ended(window, on[0], now, on[1], still), cause, now)
 
@@ -233,7 +233,7 @@ class Agenda:
         for switch in tenant.policy.dead_mans_switches:
             if not switch.matchers.matches(subject):
                 continue
-            tenant.changed = True
+            tenant.has_changed()
             tenant.seen_switch[switch.id] = max(tenant.seen_switch.get(switch.id, 0), alert.last_seen)
             if not alert.open:
                 tenant.switch_keys[switch.id].discard(alert.key)
@@ -245,7 +245,7 @@ class Agenda:
 
     def _is_back(self, tenant: Tenant, switch_id: str, cause: Cause, now: int) -> None:
         since = tenant.missing.pop(switch_id)
-        tenant.changed = True
+        tenant.has_changed()
         self._teller.tell_own(tenant.name, tellings.switch_back(switch_id, since, now), cause, now)
 
     def _last_seen(self, tenant: Tenant, switch_id: str) -> int:
@@ -267,7 +267,7 @@ class Agenda:
             since = tenant.missing.get(switch.id)
             if since is None and seen + switch.within <= now:
                 tenant.missing[switch.id] = seen
-                tenant.changed = True
+                tenant.has_changed()
                 self._teller.tell_own(tenant.name, tellings.switch_missing(switch, seen, now), cause, now)
             elif since is not None and seen > since and now % _LOOK_FOR_MISSING == 0:
                 self._is_back(tenant, switch.id, cause, now)
@@ -281,7 +281,7 @@ class Agenda:
         counts = tenant.hidden.close(now // DAY)
         if not counts:
             return
-        tenant.changed = True
+        tenant.has_changed()
         self._teller.tell_own(tenant.name, tellings.hidden_in_day(day, counts, now), cause, now)
         if tenant.budget_told:
             self._teller.tell_own(tenant.name, tellings.budget_renewed(tenant.budget_told, now), cause, now)

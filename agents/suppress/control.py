@@ -176,7 +176,7 @@ class Control:
         self._after(tenant, before, cause, now)
 
     def _after(self, tenant: Tenant, before: set[bytes], cause: Cause, now: int) -> None:
-        tenant.changed = True
+        tenant.has_changed()
         self._agenda.look(tenant, cause, now)
         self._suppression.recheck(tenant, before, cause, now)
 
@@ -203,6 +203,7 @@ class Control:
         rules = list(tenant.identity_rules.values())
         tenant.identities = Identities(rules) if rules else None
         if cause is not None:
+            tenant.had_identity_rules = True
             self._suppression.alerts.forget_texts(tenant.name)
 
     # -- which alerts a rule may concern

@@ -163,7 +163,7 @@ class Asked:
                 self._pass(Stage.THROTTLE, Ruled.NEVER_SUPPRESSED, ref)
             return
         refused = tenant.throttle.take(alert.name, self._now)
-        tenant.changed = True
+        tenant.has_changed()
         if refused is None:
             if tenant.policy_is_its_own:
                 self._pass(Stage.THROTTLE, Ruled.WITHIN_RATE, ref)

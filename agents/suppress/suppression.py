@@ -80,6 +80,7 @@ class Suppression:
         self._teller = teller
         self._defaults = defaults
         self._changed: Rows = {}
+        self._changed_tenants: set[str] = set()
         self._minute = 0  # that pulses count, since 1970
         self._is_concerned = cache(self._may_inhibit)  # asked for every alert that is restored, and names are few
         self._minute_ends: int | None = None  # the second at which that is looked at; None: no timer is armed
@@ -90,7 +91,7 @@ class Suppression:
         """Return a tenant, a new one if it is not known yet."""
         tenant = self.tenants.get(name)
         if tenant is None:
-            tenant = self.tenants[name] = Tenant(name, self._defaults, self._minute)
+            tenant = self.tenants[name] = Tenant(name, self._defaults, self._minute, self._changed_tenants)
         return tenant
 
     def pulse_of(self, name: str) -> Pulse:
@@ -101,6 +102,11 @@ class Suppression:
         """Return what makes a tenant's alerts the same, None if it has no rules for that."""
         tenant = self.tenants.get(name)
         return None if tenant is None else tenant.identities
+
+    def may_remember(self, name: str) -> bool:
+        """Say whether the text of a tenant's alert, as it was when the alert last changed, is that alert still."""
+        tenant = self.tenants.get(name)
+        return tenant is None or not tenant.had_identity_rules
 
     def subject_of(self, alert: Alert, body: Body, labels: Mapping[str, str] | None = None) -> Subject:
         """Return an alert as matchers see it."""
@@ -161,14 +167,14 @@ class Suppression:
         held = tuple(asked.held) if alert.open else (FLAPPING,) if FLAPPING in asked.held else ()
         tenant.holds(alert, held)
         if THROTTLE in held:
-            tenant.changed = True
+            tenant.has_changed()
             self.agenda.look_at(tenant, tenant.throttle.ready_at(alert.name, now), now)
 
     def _count(
         self, tenant: Tenant, alert: Alert, subject: Subject, suppressed_by: tuple[str, ...], cause: Cause, now: int
     ) -> None:
         """Count a record that is suppressed, and tell where that is too many."""
-        tenant.changed = True
+        tenant.has_changed()
         self.agenda.open_day(tenant, now)
         for what in suppressed_by:
             stage, rule_id = parts_of(what)
@@ -228,7 +234,7 @@ class Suppression:
 
     def begin_storm(self, pulse: Pulse, tenant: str, cause: Cause, now: int) -> None:
         """Tell that a storm has begun."""
-        self.tenant(tenant).changed = True
+        self.tenant(tenant).has_changed()
         self._teller.tell_own(tenant, tellings.storm_began(pulse, now), cause, now)
 
     def count_minutes(self, stream_ms: int) -> None:
@@ -251,7 +257,8 @@ class Suppression:
             pulse = tenant.pulse
             storm = pulse.storm
             if pulse.count or storm is not None:
-                goes_on = tenant.changed = True
+                goes_on = True
+                tenant.has_changed()
             for news in pulse.roll(self._minute):
                 if storm is None:  # a storm that has ended has no news
                     break
@@ -338,14 +345,17 @@ class Suppression:
             tenant.pulse.roll(self._minute)
             self.agenda.resume(tenant, stream_ms // 1000 * 1000)
 
-    def snapshot(self, rows: Rows) -> None:
-        """Add to `rows` everything that changed since the last snapshot."""
+    def snapshot(self, rows: Rows, counted: set[str]) -> None:
+        """Add to `rows` everything that changed since the last snapshot; of `counted` tenants there were records.
+
+        Most of many tenants are quiet, so nobody looks at all of them.
+        """
         rows.update(self._changed)
         self._changed = {}
         self.table.snapshot(rows)
-        for tenant in self.tenants.values():
-            if tenant.has_changed:
-                rows[keys.tenant(tenant.name)] = tenant_row(tenant.state())
+        for name in self._changed_tenants | {one for one in counted if self.tenant(one).has_counted}:
+            rows[keys.tenant(name)] = tenant_row(self.tenants[name].state())
+        self._changed_tenants.clear()
 
 
 def _subject(alert: Alert, labels: Mapping[str, str], source: str | None, annotations: bytes) -> Subject:

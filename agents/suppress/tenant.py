@@ -35,10 +35,10 @@ _NAMES_KEPT = 10_000  # a tenant with more has names that are made up as it goes
 class Tenant:
     """What suppresses the alerts of one tenant."""
 
-    def __init__(self, name: str, defaults: Defaults, minute: int = 0) -> None:
+    def __init__(self, name: str, defaults: Defaults, minute: int = 0, changed: set[str] | None = None) -> None:
         self.name = name
         self.defaults = defaults
-        self.changed = False  # its row has to be written
+        self._changed = set() if changed is None else changed  # the tenants whose rows have to be written
         self._counted = 0, 0  # the minute and the count in its row
         # What was written
         self.silences: MatchIndex[Silence] = MatchIndex()
@@ -58,6 +58,7 @@ class Tenant:
         self.budget = Budget(defaults.tenant.budget)
         self.budget_told = 0  # since when it is known that the budget is nearly spent; 0: it is not
         self.hidden = HiddenPerDay()
+        self.had_identity_rules = False  # ever: texts may have been other alerts then
         self.names: set[str] = set()  # of its alerts, ever
         self.ended: dict[str, int] = {}  # silences that ended with the last alert they were for -> when
         self.reminded: dict[str, int] = {}  # silence -> the end that somebody was reminded of
@@ -144,7 +145,7 @@ class Tenant:
             still_open = len(self.matched.get(rule_id, set()) - {alert.key})
             if silences.ends_on_resolve(silence, now, still_open, self.calendar_of(silence), self.ended.get(rule_id)):
                 self.ended[rule_id] = now
-                self.changed = True
+                self.has_changed()
 
     def note_held(self, alert: Alert, *, again: bool = False) -> None:
         """Keep in mind what holds an open alert, as it says itself; `again`: it waits for a token already."""
@@ -162,10 +163,14 @@ class Tenant:
 
     # -- state
 
+    def has_changed(self) -> None:
+        """Take note that its row has to be written."""
+        self._changed.add(self.name)
+
     @property
-    def has_changed(self) -> bool:
-        """Say whether there is something that its row does not have."""
-        return self.changed or self._counting() != self._counted
+    def has_counted(self) -> bool:
+        """Say whether it was counted since its row was written."""
+        return self._counting() != self._counted
 
     def _counting(self) -> tuple[int, int]:
         """Return the minute and its count; a minute without any is as good as another."""
@@ -174,7 +179,6 @@ class Tenant:
 
     def state(self) -> TenantState:
         """Return what has to be kept, and take it for written."""
-        self.changed = False
         self._counted = self._counting()
         _, *counted = self.pulse.snapshot()
         return TenantState(
@@ -188,6 +192,7 @@ class Tenant:
             self.seen_switch,
             self.missing,
             self.budget_told,
+            self.had_identity_rules,
         )
 
     def restore(self, state: TenantState) -> None:
@@ -202,4 +207,5 @@ class Tenant:
         }
         self.seen_switch, self.missing = state.seen_switch, state.missing
         self.budget_told = state.budget_told
+        self.had_identity_rules = state.had_identity_rules
         self._counted = self._counting()

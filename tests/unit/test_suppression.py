@@ -118,6 +118,33 @@ def test_a_pending_silence_begins_when_its_time_comes() -> None:
     assert told(driver) == [("opened", "active", ACTIVE), ("suppressed", "suppressed", ["silence:s-1"])]
 
 
+def test_an_identity_rule_makes_the_same_alerts_one_after_a_restart_as_before_it() -> None:
+    driver = Driver()
+    driver.take([firing(0, T0, labels={"pod": "a"})])
+    driver.take_control(control(0, "identity_rule", "pods", {"drop": ["pod"]}))
+    driver.checkpoint()
+    again = Driver(rows=dict(driver.rows))
+    for one in (driver, again):
+        one.left.clear()
+        one.take([firing(1, T0 + 1, labels={"pod": "a"})])
+    assert again.left == driver.left
+    assert [change for change, _, _ in told(again)] == ["opened"]
+
+
+def test_a_deleted_identity_rule_tells_alerts_apart_after_a_restart_as_before_it() -> None:
+    driver = Driver()
+    driver.take_control(control(0, "identity_rule", "pods", {"drop": ["pod"]}))
+    driver.take([firing(0, T0, labels={"pod": "a"})])
+    driver.take_control(control(1, "identity_rule", "pods", None, version=2))
+    driver.checkpoint()
+    again = Driver(rows=dict(driver.rows))
+    for one in (driver, again):
+        one.left.clear()
+        one.take([firing(1, T0 + 1, labels={"pod": "a"})])
+    assert again.left == driver.left
+    assert [change for change, _, _ in told(again)] == ["opened"]
+
+
 def test_a_record_that_comes_late_is_silenced_by_what_is_active_now_and_by_nothing_that_has_ended() -> None:
     driver = Driver()
     driver.take_control(
