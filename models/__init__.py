@@ -1,1 +1,1 @@
-"""Online models: one file, one model. Empty until the first one ships."""
+"""Online models, one a file; what is learned here is scored before it is learned from."""

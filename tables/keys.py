@@ -14,6 +14,9 @@ DELIVERY = b"d"
 CONTROL = b"k"
 TENANT = b"s"
 NAME = b"n"
+KNOWN = b"g"
+JOURNAL = b"j"
+IDS = b"i\0"
 PROGRESS = b"p\0"
 PENDING_CONTROL = b"q\0"
 MINUTE = b"m\0"  # no row: what rings at the end of a minute
@@ -59,6 +62,21 @@ def tenant(name: str) -> bytes:
 def name(tenant: str, name: str) -> bytes:
     """Return the key of when a tenant's alerts were first called so."""
     return f"n\0{tenant}\0{name}".encode()
+
+
+def known(tenant: str) -> bytes:
+    """Return the key of everything an agent knows of a tenant, as of the last time it was written whole."""
+    return f"g\0{tenant}\0".encode()
+
+
+def journal(tenant: str, number: int) -> bytes:
+    """Return the key of part `number` of what has happened to a tenant since then."""
+    return f"j\0{tenant}\0{number:016x}".encode()
+
+
+def ids(number: int) -> bytes:
+    """Return the key of part `number` of the ids of inputs that have been processed."""
+    return f"i\0{number:016x}".encode()
 
 
 def rest_of(key: bytes) -> str:

@@ -1,0 +1,142 @@
+"""How long an alert that has opened will last: quantiles of how long alerts of its name did.
+
+The quantiles are those of the last 127 ends of the name, with the last 63 ends of all names mixed in at the weight of
+two: what is new is told from the whole, and a name that is known speaks for itself.
+
+It does not beat the running median per name: it is that, in bounded memory and with an interval around it. On AIT-ADS
+(`python -m bench.forecast`; ends are 300 s after the last record there, so what varies is how long a rule goes on) its
+pinball loss over the quantiles .1, .5 and .9 is 1.006 and 0.996 times that of exact quantiles of all ends of the name
+in the scenarios shaw and russellmitchell, and the error of its median 1.000 and 0.999 times theirs; all names together
+have 1.31 and 1.24. Hour of the day and fewer ends made it worse (1.09, 1.03 and 1.07, 1.05), so did the last duration
+of the same alert (2.1, 2.0); an instance's own ends changed it by less than 1 %. They were left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from typing import ClassVar, Final, Self
+
+import msgspec
+
+from models.base import Reason, Scored, State, finite
+from models.features import key_of
+
+SHARES: Final = (0.1, 0.5, 0.9)  # of alerts, that are over by the times of a forecast
+LONGEST: Final = 30 * 86_400.0  # seconds; what lasts longer counts as this long
+_NAMES: Final = 256  # the names kept; the one that ended longest ago leaves first
+_ENDS: Final = 127  # of a name
+_ENDS_OF_ALL: Final = 63
+_ALL_WEIGH: Final = 2.0  # ends of a name
+_ENOUGH: Final = 5  # ends of any name; nothing is told from fewer
+
+
+class Open(msgspec.Struct, frozen=True):
+    """An alert that is open, and for how long it has been (seconds)."""
+
+    name: str
+    open_for: float = 0.0
+
+
+class Resolves(msgspec.Struct, frozen=True):
+    """After how many seconds since it opened an alert will have ended: in 10, 50 and 90 % of cases."""
+
+    early: float
+    expected: float
+    late: float
+
+
+class _Ends:
+    """Ends of all names and of one, each ascending, and what one of the former weighs beside one of the latter."""
+
+    def __init__(self, of_all: list[int], of_name: list[int], weight: float) -> None:
+        self._of_all, self._of_name, self._weight = of_all, of_name, weight
+        self._both = sorted(of_all + of_name)
+        self._total = len(of_all) * weight + len(of_name)
+
+    def share(self, seconds: float) -> float:
+        """Return the share of the weight of ends that came by then."""
+        came = self._weight * bisect_right(self._of_all, seconds) + bisect_right(self._of_name, seconds)
+        return came / self._total
+
+    def quantile(self, share: float) -> float:
+        """Return the first end by which so much of the weight came."""
+        return float(self._both[bisect_left(self._both, share, key=self.share)])
+
+    def after(self, seconds: float) -> _Ends | None:
+        """Return those that came no earlier, None where there are none."""
+        of_all, of_name = (ends[bisect_left(ends, seconds) :] for ends in (self._of_all, self._of_name))
+        return _Ends(of_all, of_name, self._weight) if of_all or of_name else None
+
+
+class TimeToResolve:
+    """Quantiles of the time from opened to resolved, per name; the truth of an alert is that time in seconds.
+
+    `score` says how unusually long an alert is open: the share of alerts like it that had ended by then. A snapshot
+    takes 3 bytes per end that is kept, and at most 170 KB.
+    """
+
+    NAME: ClassVar[str] = "time_to_resolve"
+    VERSION: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        self._all: list[int] = []  # seconds; the newest last
+        self._names: OrderedDict[int, list[int]] = OrderedDict()
+
+    def forecast(self, x: Open) -> Resolves | None:
+        """Return when `x` will have ended, given how long it is open already; None where nothing like it is known."""
+        open_for = _seconds(x.open_for)
+        like = self._like(x.name)
+        ends = None if like is None else like.after(open_for)
+        return None if ends is None else Resolves(*map(ends.quantile, SHARES))
+
+    def score(self, x: Open) -> Scored:
+        """Return the share of alerts like `x` that were over by now, 0 where too few are known."""
+        open_for = _seconds(x.open_for)
+        like = self._like(x.name)
+        if like is None:
+            return Scored(0.0)
+        early, usual, late = map(like.quantile, SHARES)
+        distance = (open_for - usual) / max((late - early) / 2, 1.0)
+        return Scored(like.share(open_for), (Reason("open_for", open_for, usual, distance),))
+
+    def learn(self, x: Open, y: float | None = None) -> None:
+        """Take in that `x` was open for `y` seconds, whatever it says itself; nothing happens without `y`.
+
+        Raises:
+            ValueError: for what is no time; nothing was learned then.
+        """
+        _seconds(x.open_for)
+        if y is None:
+            return
+        seconds, key = _seconds(y), key_of(x.name)
+        ends = self._names.setdefault(key, [])
+        for known, most in ((self._all, _ENDS_OF_ALL), (ends, _ENDS)):
+            known.append(round(seconds))
+            del known[:-most]
+        self._names.move_to_end(key)
+        if len(self._names) > _NAMES:
+            self._names.popitem(last=False)
+
+    def snapshot(self) -> State:
+        """Return the ends of all, and those of each name, the one that ended longest ago first."""
+        return [[*self._all], [[key, [*ends]] for key, ends in self._names.items()]]
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """Return the model that `snapshot` was taken of."""
+        model = cls()
+        model._all, names = msgspec.convert(state, tuple[list[int], list[tuple[int, list[int]]]])
+        model._names = OrderedDict(names)
+        return model
+
+    def _like(self, name: str) -> _Ends | None:
+        if len(self._all) < _ENOUGH:
+            return None
+        return _Ends(sorted(self._all), sorted(self._names.get(key_of(name), ())), _ALL_WEIGH / len(self._all))
+
+
+def _seconds(value: float) -> float:
+    if finite(value, "a time open") < 0:
+        raise ValueError(f"a time open is {value} s: it cannot be negative")
+    return min(value, LONGEST)
