@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agents.intake import Intake
 from agents.origins import Origins, came_from_of
+from agents.scoring import NONE, Scoring
 from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
 from agents.suppress.defaults import Defaults
-from agents.suppress.intake import Intake
 from agents.suppress.suppression import Suppression
 from agents.telling import Telling
 from pipeline.domain import lifecycle
@@ -31,7 +32,7 @@ from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import raw
 from pipeline.schemas.identity import Arrivals
-from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
+from pipeline.schemas.outputs import CONTROL_TOPIC, DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
 from tables import keys
 from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agents.suppress.cause import Cause
+    from models.noise import NoiseInput
     from pipeline.domain.alert import Alert
     from pipeline.domain.severity import Severity
     from pipeline.domain.tally import Tally
@@ -100,8 +102,17 @@ class IngestStep:
         self._horizon = 0 if wall_clock else _NO_TIME
         self._batch_end = 0  # the offset after the batch that asked for a newer wall clock
         self._telling = Telling(partition, self.periods)
+        self._scoring = Scoring(store) if defaults is not None and defaults.scores else None
+        if self._scoring is not None:
+            self.suppression.on_opinion = self._scoring.heed
         self._origins = Origins(store, self._telling, topic, partition, partitions)
-        self._control = Intake(self.suppression, self._telling, partition)
+        self._control = Intake(
+            self.suppression.table,
+            partition,
+            apply=self.suppression.control.apply,
+            reject=self._reject_control,
+            ignore=self._telling.ignore,
+        )
         self._severities: dict[str | int | None, Severity] = {}  # spellings met
         self._counted: set[str] = set()  # tenants of records that may have touched no alert, since the last snapshot
         self._mostly_new = True  # the alerts of the batch before
@@ -117,6 +128,8 @@ class IngestStep:
         self.alerts.load(self.suppression.note, self.suppression.may_remember)
         self.suppression.resume(self.progress.stream_ms)
         self.deliveries.load()
+        if self._scoring is not None:
+            self._scoring.load()
         self._set_horizon()
         if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
             self.advance(self.progress.tick_ms)
@@ -457,8 +470,10 @@ class IngestStep:
         What is told of a record that comes late is told now, so the rules that hold now decide about it.
         """
         now = max(at, self._ringing or self.progress.stream_ms)
+        scoring = self._scoring
+        scores = NONE if scoring is None else scoring.score(alert, change, labels, body.source, at)
         change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, now, at)
-        self._telling.change(alert, change, body, labels, ruling, output_id, cause, at)
+        self._telling.change(alert, change, body, labels, ruling, output_id, cause, at, scores)
         if affected:
             self.suppression.recheck(self.suppression.tenant(alert.tenant), affected, cause, now)
 
@@ -493,6 +508,9 @@ class IngestStep:
         """Let the control records that were taken in have their effect; before time has begun, as soon as it has."""
         self._control.apply(self.progress.stream_ms)
 
+    def _reject_control(self, record: Record, error: RejectedRecordError, now: int) -> None:
+        self._telling.reject(record, error, now, topic=CONTROL_TOPIC)
+
     def recall(self, tenant: str, fingerprint: str, incident: str, cause: Cause, at: int) -> bool:
         """Raise the recall alarm if an alert that is part of an incident is hidden; say whether it is."""
         alert = self.alerts.find(keys.alert(tenant, fingerprint))
@@ -501,6 +519,11 @@ class IngestStep:
         own = tellings.suppressed_in_incident(tenant, fingerprint, alert.name, alert.held, incident, at)
         self.tell_own(tenant, own, cause, at)
         return True
+
+    def learn(self, tenant: str, alert: NoiseInput, *, wanted: bool) -> None:
+        """Learn whether somebody cared about an alert."""
+        if self._scoring is not None:
+            self._scoring.learn(tenant, alert, wanted=wanted)
 
     def take_emitted(self) -> Emitted:
         """Hand over what is to be produced since the last call."""
@@ -519,6 +542,8 @@ class IngestStep:
         self.deliveries.snapshot(rows)
         self._origins.table.snapshot(rows)
         self.suppression.snapshot(rows, counted)
+        if self._scoring is not None:
+            self._scoring.snapshot(rows, self.progress.stream_ms)
         key, value = self.progress.row(last=last)
         rows[key] = value
         return rows
@@ -535,6 +560,8 @@ class IngestStep:
         """Let go of objects beyond the capacity. Call it right after a snapshot."""
         self.alerts.shrink()
         self.deliveries.shrink()
+        if self._scoring is not None:
+            self._scoring.shrink()
 
 
 def instance_of(alert: Alert, labels: dict[str, str]) -> str:

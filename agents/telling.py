@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agents.scoring import NONE, Scores
 from pipeline.domain.tally import Tally
 from pipeline.schemas import outputs
 from pipeline.schemas.outputs import RAW_TOPIC, Emitted
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.domain.alert import Alert, Body, Periods
     from pipeline.domain.change import Change
     from pipeline.domain.errors import RejectedRecordError
+    from pipeline.domain.reasons import Unchanged
     from pipeline.domain.severity import Severity
     from pipeline.schemas.own import OwnAlert
     from pipeline.schemas.records import Record
@@ -43,6 +45,7 @@ class Telling:
         output_id: str,
         cause: Cause,
         at: int,
+        scores: Scores = NONE,
     ) -> None:
         """Tell of a change of an alert, as the alert is after it."""
         output = outputs.change_of(
@@ -57,6 +60,8 @@ class Telling:
             self._partition,
             cause.headers,
             ruling,
+            scores=scores.values,
+            reasons=scores.reasons,
         )
         self.emitted.enriched.append(output)
         self.tally.told.append((alert.tenant, change))
@@ -73,6 +78,10 @@ class Telling:
         letter = outputs.dead_letter(record, error, topic=topic, partition=self._partition, at=at)
         self.emitted.dead.append(letter)
         self.tally.rejected[error.reason] += 1
+
+    def ignore(self, why: Unchanged) -> None:
+        """Count a record that changed nothing."""
+        self.tally.unchanged[why] += 1
 
     def processed(self, tenant: str, severity: Severity, status: str) -> None:
         """Count a record that was read and understood."""

@@ -23,13 +23,13 @@ from pipeline.dev import broker as dev_broker
 from pipeline.kafka_admin import connected_admin
 from pipeline.kafka_connection import KafkaConnection
 from pipeline.topic_admin import create_topics
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
+from pipeline.topics import ALERTS_CORRELATED, ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READY_S = 120.0
-_TOPICS = (ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_DLQ)
+_TOPICS = (ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_CORRELATED, ALERTS_DLQ)
 
 
 class Stage:
@@ -61,10 +61,13 @@ class Stage:
             time.sleep(0.1)
 
     @contextmanager
-    def worker(self, group: str, name: str = "", **settings: str) -> Iterator[Worker]:
+    def worker(self, group: str, name: str = "", agents: str = "ingest", **settings: str) -> Iterator[Worker]:
         """Run a worker of `group` until the block ends; `settings` are CORE_ALERTS_ variables."""
-        create_topics(self.connection, PARTITIONS, 1, topics=[], extra=[changelog_topic(f"{group}-ingest-changelog")])
-        process = Worker(self, group, name or group, {key: str(value) for key, value in settings.items()})
+        changelogs = [f"{group}-ingest-changelog"]
+        if "correlate" in agents:
+            changelogs.append(f"{group}-correlate-incidents-changelog")
+        create_topics(self.connection, PARTITIONS, 1, topics=[], extra=[changelog_topic(one) for one in changelogs])
+        process = Worker(self, group, name or group, {key: str(value) for key, value in settings.items()}, agents)
         try:
             yield process
         finally:
@@ -88,7 +91,7 @@ def stage() -> Iterator[Stage]:
 class Worker:
     """One worker process."""
 
-    def __init__(self, stage: Stage, group: str, name: str, settings: dict[str, str]) -> None:
+    def __init__(self, stage: Stage, group: str, name: str, settings: dict[str, str], agents: str = "ingest") -> None:
         self.data_dir = stage.folder / f"worker-{name}"
         self.log = stage.folder / f"worker-{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CORE_ALERTS_")} | {
@@ -103,7 +106,10 @@ class Worker:
         self.log.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.cli", "worker"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "pipeline.cli", "worker", "--agents", agents],
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
         self._facts = psutil.Process(self._process.pid)
         self._port: int | None = None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
+from agents.correlate import CorrelateStep
 from agents.ingest import RAW_TOPIC, IngestStep
 from agents.suppress.defaults import Defaults
+from pipeline import topics
 from pipeline.domain.alert import Periods
-from pipeline.health import HealthState
+from pipeline.domain.correlation.settings import CorrelationSettings
+from pipeline.health import Health, HealthState
 from pipeline.metrics import Metrics
-from pipeline.schemas.outputs import CONTROL_TOPIC
+from pipeline.schemas.outputs import CONTROL_TOPIC, ENRICHED_TOPIC
 from pipeline.stream.engine import create_engine
 from pipeline.stream.runtime import Runtime, RuntimeConfig
 from pipeline.stream.store import StoreLimits
@@ -21,26 +25,55 @@ from pipeline.telemetry import Telemetry
 from pipeline.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.settings import Settings
     from pipeline.stream.engine import EngineApp
+    from pipeline.stream.step import StepFactory
+    from pipeline.topics import Topic
     from tables.store import RowStore
 
-INGEST = "ingest"
+INGEST: Final = "ingest"
+CORRELATE: Final = "correlate"
+AGENTS: Final = (INGEST, CORRELATE)
+"""Every agent there is, in the order in which a record meets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent of a worker, built and not yet started."""
+
+    name: str
+    engine: EngineApp
+    runtime: Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """One worker, built and not yet started."""
 
-    engine: EngineApp
-    runtime: Runtime
-    health: HealthState
+    agents: tuple[Agent, ...]
+    health: Health
     registry: CollectorRegistry
+
+
+def group_of(settings: Settings, agent: str) -> str:
+    """Return the consumer group of an agent: each has one of its own, for each reads another topic."""
+    return settings.group if agent == INGEST else f"{settings.group}-{agent}"
 
 
 def changelog_topic(settings: Settings, agent: str = INGEST) -> str:
     """Return the name of an agent's changelog topic, as Faust names it."""
-    return f"{settings.group}-{agent}-changelog"
+    return f"{group_of(settings, agent)}-{_TABLES[agent]}-changelog"
+
+
+def changelog_topics(settings: Settings) -> list[Topic]:
+    """Return the changelog topics of all agents."""
+    return [topics.changelog_topic(changelog_topic(settings, agent)) for agent in AGENTS]
+
+
+_TABLES: Final = {INGEST: INGEST, CORRELATE: "incidents"}
+_INPUTS: Final = {INGEST: RAW_TOPIC, CORRELATE: ENRICHED_TOPIC}
 
 
 def periods(settings: Settings) -> Periods:
@@ -57,50 +90,39 @@ def periods(settings: Settings) -> Periods:
 
 def defaults(settings: Settings) -> Defaults:
     """Return the policies of tenants that wrote none."""
-    return Defaults() if settings.suppression.adaptive else Defaults.switched_off()
+    found = Defaults() if settings.suppression.adaptive else Defaults.switched_off()
+    return msgspec.structs.replace(found, scores=settings.models.scores)
 
 
-def create_app(settings: Settings) -> App:
-    """Return a worker that runs the ingest agent."""
+def create_app(settings: Settings, agents: Sequence[str] = (INGEST,)) -> App:
+    """Return a worker that runs these agents."""
     registry = CollectorRegistry()
-    health = HealthState(settings.worker.stall_timeout.total_seconds())
     metrics = Metrics(registry, version=VERSION, tenant_label_limit=settings.metrics.tenant_label_limit)
-    telemetry = Telemetry(metrics, health)
+    health = Health({name: HealthState(settings.worker.stall_timeout.total_seconds()) for name in agents})
+    return App(tuple([_agent(name, settings, metrics, health) for name in agents]), health, registry)
+
+
+def _agent(name: str, settings: Settings, metrics: Metrics, health: Health) -> Agent:
     worker = settings.worker
     exactly_once = settings.processing_guarantee == "exactly_once"
-    wall_clock = settings.ingest.clock == "wall"
     config = RuntimeConfig(
-        agent=INGEST,
-        group=settings.group,
-        input_topic=RAW_TOPIC,
+        agent=_TABLES[name],
+        group=group_of(settings, name),
+        input_topic=_INPUTS[name],
         control_topic=CONTROL_TOPIC,
-        changelog_topic=changelog_topic(settings),
+        changelog_topic=changelog_topic(settings, name),
         data_dir=settings.data_dir,
         connection=settings.connection(),
         exactly_once=exactly_once,
         interval=(worker.commit_interval if exactly_once else worker.checkpoint_interval).total_seconds(),
-        wall_clock=wall_clock,
+        wall_clock=settings.ingest.clock == "wall",
         max_batch=worker.max_batch,
         request_timeout=worker.request_timeout.total_seconds(),
         shutdown_timeout=worker.shutdown_timeout.total_seconds(),
         limits=StoreLimits(worker.block_cache_bytes, worker.write_buffer_bytes),
     )
-    alert_periods, policies = periods(settings), defaults(settings)
-
-    def make_step(partition: int, store: RowStore, sharers: int) -> IngestStep:
-        return IngestStep(
-            store,
-            topic=RAW_TOPIC,
-            partition=partition,
-            partitions=settings.partitions,
-            periods=alert_periods,
-            capacity=worker.cache_entries,
-            sharers=sharers,
-            wall_clock=wall_clock,
-            defaults=policies,
-            on_report=telemetry.counted,
-        )
-
+    telemetry = Telemetry(metrics, health.of(name), name)
+    make_step = _ingest(settings, telemetry) if name == INGEST else _correlate(settings, telemetry)
     runtime = Runtime(config, make_step, telemetry)
     engine = create_engine(
         runtime,
@@ -110,9 +132,42 @@ def create_app(settings: Settings) -> App:
         rebalance_timeout=worker.rebalance_timeout.total_seconds(),
         standby_replicas=worker.standby_replicas,
         instance_id=worker.instance_id,
-        data_dir=settings.data_dir,
+        faust_dir=settings.data_dir / ("faust" if name == INGEST else f"faust-{name}"),
     )
-    return App(engine, runtime, health, registry)
+    return Agent(name, engine, runtime)
+
+
+def _ingest(settings: Settings, telemetry: Telemetry) -> StepFactory:
+    alert_periods, policies = periods(settings), defaults(settings)
+
+    def make_step(partition: int, store: RowStore, sharers: int) -> IngestStep:
+        return IngestStep(
+            store,
+            topic=RAW_TOPIC,
+            partition=partition,
+            partitions=settings.partitions,
+            periods=alert_periods,
+            capacity=settings.worker.cache_entries,
+            sharers=sharers,
+            wall_clock=settings.ingest.clock == "wall",
+            defaults=policies,
+            on_report=telemetry.counted,
+        )
+
+    return make_step
+
+
+def _correlate(settings: Settings, telemetry: Telemetry) -> StepFactory:
+    def make_step(partition: int, store: RowStore, sharers: int) -> CorrelateStep:
+        return CorrelateStep(
+            store,
+            partition=partition,
+            partitions=settings.partitions,
+            settings=CorrelationSettings(),
+            on_report=telemetry.correlated,
+        )
+
+    return make_step
 
 
 def _ms(span: timedelta) -> int:

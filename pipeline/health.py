@@ -145,3 +145,30 @@ class HealthState:
     def is_ready(self) -> bool:
         """Say whether state is whole and the group has given this worker its part, which may be none."""
         return not self.readiness()
+
+
+class Health:
+    """The health of a worker: that of all its agents."""
+
+    def __init__(self, agents: Mapping[str, HealthState]) -> None:
+        self._agents = agents
+
+    def of(self, agent: str) -> HealthState:
+        """Return the state that one agent reports to."""
+        return self._agents[agent]
+
+    def liveness(self, now: float) -> list[Complaint]:
+        """Return why the worker should be restarted, or nothing."""
+        return [complaint for state in self._agents.values() for complaint in state.liveness(now)]
+
+    def readiness(self) -> list[Complaint]:
+        """Return why the worker cannot do its work yet, or nothing."""
+        return [complaint for state in self._agents.values() for complaint in state.readiness()]
+
+    def is_live(self, now: float) -> bool:
+        """Say whether every agent gets on, or has nothing to do."""
+        return not self.liveness(now)
+
+    def is_ready(self) -> bool:
+        """Say whether every agent can do its work."""
+        return not self.readiness()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from pipeline.health import Complaint, HealthState
+    from pipeline.health import Complaint, Health, HealthState
 
 _LOG = logging.getLogger(__name__)
 _MOST_CONNECTIONS = 16
@@ -38,7 +38,7 @@ class HealthServer:
         self,
         host: str,
         port: int,
-        state: HealthState,
+        state: Health | HealthState,
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.monotonic,
         client_timeout: float = 5.0,
@@ -110,7 +110,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
-    state: HealthState
+    state: Health | HealthState
     registry: CollectorRegistry
     clock: Callable[[], float]
     server_version = "core-alerts"

@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, ProcessCollector, disable_created_
 
 from pipeline import metrics_catalogue as catalogue
 from pipeline.histogram import WeightedHistogram
+from pipeline.schemas.outputs import RAW_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,9 @@ class Metrics:
         self._control_rules = self._gauge(catalogue.CONTROL_RULES)
         self._cache_entries = self._gauge(catalogue.CACHE_ENTRIES)
         self._recovering = self._gauge(catalogue.RECOVERING)
+        self._agents_recovering: set[str] = set()
+        self._incident_changes = self._counters(catalogue.INCIDENT_CHANGES)
+        self._open_incidents = self._gauge(catalogue.OPEN_INCIDENTS)
         self._gauge(catalogue.BUILD).labels(version, platform.python_version()).set(1)
         ProcessCollector(registry=registry)  # memory, CPU and open files of this process
 
@@ -107,9 +111,10 @@ class Metrics:
         """Count changelog records read while recovering."""
         self._restored.add((), records)
 
-    def recovering(self, value: bool) -> None:
-        """Say whether state is being restored."""
-        self._recovering.set(int(value))
+    def recovering(self, agent: str, value: bool) -> None:
+        """Say whether an agent's state is being restored."""
+        (self._agents_recovering.add if value else self._agents_recovering.discard)(agent)
+        self._recovering.set(int(bool(self._agents_recovering)))
 
     def lag(self, topic: str, partition: int, records: int) -> None:
         """Set how many records wait for a checkpoint."""
@@ -118,6 +123,14 @@ class Metrics:
     def open_alerts(self, partition: int, count: int) -> None:
         """Set how many alerts are open."""
         self._open_alerts.labels(partition).set(count)
+
+    def incident_changed(self, change: str, count: int = 1) -> None:
+        """Count changes of incidents sent."""
+        self._incident_changes.add((change,), count)
+
+    def open_incidents(self, partition: int, count: int) -> None:
+        """Set how many incidents are open."""
+        self._open_incidents.labels(partition).set(count)
 
     def storms(self, partition: int, count: int) -> None:
         """Set how many tenants are in a storm."""
@@ -134,7 +147,8 @@ class Metrics:
     def forget_partition(self, topic: str, partition: int) -> None:
         """Remove the gauges of a partition that another worker owns now, so sums over workers stay right."""
         self._lag.remove_by_labels({"topic": topic, "partition": str(partition)})
-        for gauge in (self._open_alerts, self._storms, self._control_rules, self._cache_entries):
+        of_ingest = (self._open_alerts, self._storms, self._control_rules, self._cache_entries)
+        for gauge in of_ingest if topic == RAW_TOPIC else (self._open_incidents,):
             gauge.remove_by_labels({"partition": str(partition)})
 
     def _tenant_label(self, tenant: str) -> str:

@@ -52,6 +52,18 @@ ALERT_BATCH_DURATION = Definition(
     "How long one batch of records held the worker. Above 0.01 s: lower worker.max_batch.",
     buckets=_UP_TO_A_SECOND,
 )
+INCIDENT_CHANGES = Definition(
+    MetricKind.COUNTER,
+    "core_alerts_incident_changes_total",
+    "Changes sent to alerts.correlated, by kind of change.",
+    ("change",),
+)
+OPEN_INCIDENTS = Definition(
+    MetricKind.GAUGE,
+    "core_alerts_open_incidents",
+    "Incidents that are open, by partition.",
+    ("partition",),
+)
 ALERTS_CHANGES = Definition(
     MetricKind.COUNTER,
     "core_alerts_alerts_changes_total",
@@ -172,6 +184,8 @@ CATALOGUE = (
     CHECKPOINT_KEYS,
     OPEN_ALERTS,
     STORMS,
+    INCIDENT_CHANGES,
+    OPEN_INCIDENTS,
     CONTROL_RULES,
     CACHE_ENTRIES,
     STATE_RESTORED,

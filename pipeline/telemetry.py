@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from agents.correlate import CorrelateStep, CorrelateTally
     from agents.ingest import IngestStep
     from agents.suppress.tenant import Tenant
     from pipeline.domain.tally import Tally
@@ -23,14 +24,15 @@ _LOOK_EVERY_S: Final = 5.0
 class Telemetry:
     """Pass everything on to the metrics and to the health state."""
 
-    def __init__(self, metrics: Metrics, health: HealthState) -> None:
+    def __init__(self, metrics: Metrics, health: HealthState, agent: str) -> None:
         self._metrics = metrics
         self._health = health
+        self._agent = agent
         self._next_look: dict[int, float] = {}  # by partition: at its tenants
 
     def recovering(self, value: bool) -> None:
         """State is being restored, or no longer."""
-        self._metrics.recovering(value)
+        self._metrics.recovering(self._agent, value)
         if value:
             self._health.recovery_started()
         else:
@@ -97,6 +99,15 @@ class Telemetry:
         metrics.open_alerts(partition, step.alerts.open_count)
         metrics.cache_entries(partition, len(step.alerts))
         self._look_at_tenants(partition, step.suppression.tenants.values())
+
+    def correlated(self, step: CorrelateStep, tally: CorrelateTally) -> None:
+        """Take over what a correlate step counted up to a snapshot."""
+        metrics = self._metrics
+        for change, count in tally.told.items():
+            metrics.incident_changed(change, count)
+        for rejected, count in tally.rejected.items():
+            metrics.dead_letter(rejected.value, count)
+        metrics.open_incidents(step.progress.partition, step.open_count)
 
     def _look_at_tenants(self, partition: int, tenants: Collection[Tenant]) -> None:
         now = time.monotonic()

@@ -1,6 +1,8 @@
-"""Rows as a reader takes them: of an alert's row and all that is written of its counters, the newest.
+"""Rows as a reader takes them: of an alert's row and all that is written of its counters, the newest; of what was
+learned, all there is.
 
-How often a snapshot was taken decides which alerts have counters of their own, and nothing else.
+How often a snapshot was taken decides which alerts have counters of their own, and which part of what was learned is in
+a journal, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from agents.scoring import Scoring
 from tables import keys
+from tables.store import DictStore
 
 NUMBER = 1  # the place of a row's number, which depends on how many snapshots there were
 PLACES = (4, 5, 7, 8, 9, 10, 11, 12)  # of open, count, last_seen, last_event, ends_at, value, told_at, told_count
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
 
 def merged(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     """Return `rows` with the newest counters of each alert in its row, and without the rows' numbers."""
-    whole = {key: row for key, row in rows.items() if key[:1] not in (keys.COUNTERS, keys.ALERT)}
+    apart = (keys.COUNTERS, keys.ALERT, keys.KNOWN, keys.JOURNAL)
+    whole = {key: row for key, row in rows.items() if key[:1] not in apart}
     alerts: dict[bytes, list[Any]] = {
         key: msgspec.msgpack.decode(row) for key, row in rows.items() if key[:1] == keys.ALERT
     }
@@ -33,4 +38,8 @@ def merged(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
                     fields[place] = value
     for key, fields in alerts.items():
         whole[key] = msgspec.msgpack.encode([*fields[:NUMBER], *fields[NUMBER + 1 :]])
+    scoring = Scoring(DictStore(dict(rows)))
+    scoring.load()
+    for tenant in sorted({keys.tenant_of(key) for key in rows if key[:1] in (keys.KNOWN, keys.JOURNAL)}):
+        whole[keys.known(tenant)] = msgspec.msgpack.encode(scoring._of(tenant).state())
     return whole

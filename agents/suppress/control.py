@@ -13,6 +13,7 @@ from pipeline.domain.identity_rules import Identities, IdentityRule
 from pipeline.domain.inhibit_rule import InhibitRule
 from pipeline.domain.inhibition import Inhibitor
 from pipeline.domain.maintenance import MaintenanceWindow
+from pipeline.domain.opinion import Opinion
 from pipeline.domain.partitioner import partition_of
 from pipeline.domain.reasons import Rejection, Stage, Unchanged
 from pipeline.domain.schedules import Once
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agents.suppress.cause import Cause
     from agents.suppress.suppression import Suppression
     from agents.suppress.tenant import Tenant
+    from pipeline.schemas.control_records import ControlKey
     from pipeline.schemas.records import Record
     from tables.control import ControlTable
 
@@ -75,6 +77,7 @@ class Control:
                 return Unchanged.UNKNOWN_RULE
             self._table.put(*key, now, None)
             self._remove(*key, cause, now)
+            self._heed(key, known, None)
             return None
         if known is not None:
             newest = parse_control(as_bytes(key), known)
@@ -83,6 +86,7 @@ class Control:
         if given.deleted:
             self._table.put(*key, now, given.value)
             self._remove(*key, cause, now)
+            self._heed(key, known, None)
             return None
         rule = _built(given)
         tenant = self._suppression.tenant(key.tenant_id)
@@ -90,7 +94,19 @@ class Control:
             self._check_length(tenant, rule)
         self._table.put(*key, now, given.value)
         self._put(tenant, rule, now, cause)
+        self._heed(key, known, rule if isinstance(rule, Opinion) else None)
         return None
+
+    def _heed(self, key: ControlKey, known: bytes | None, now: Opinion | None) -> None:
+        """Let what somebody says be learned from, in the place of what the same record said before."""
+        before = None
+        if key.kind == "feedback" and known is not None:
+            record = parse_control(as_bytes(key), known)
+            if isinstance(record, ControlRecord) and not record.deleted:
+                rule = rule_of(record)
+                before = rule if isinstance(rule, Opinion) else None
+        if before is not None or now is not None:
+            self._suppression.on_opinion(key.tenant_id, before, now)
 
     def _check_length(self, tenant: Tenant, silence: Silence) -> None:
         if tenant.policy.max_silence is None:

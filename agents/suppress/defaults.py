@@ -17,6 +17,8 @@ class Defaults(msgspec.Struct, frozen=True):
     storm: StormPolicy = StormPolicy()
     flap: FlapPolicy = FlapPolicy()
     tenant: TenantPolicy = TenantPolicy()
+    scores: bool = False
+    """Whether changes are scored by the tenant's models."""
 
     @classmethod
     def switched_off(cls) -> Defaults:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.domain.alert import Alert, Body
     from pipeline.domain.identity_rules import Identities
     from pipeline.domain.matchers import Matchers
+    from pipeline.domain.opinion import Opinion
     from pipeline.domain.storms import Pulse
     from pipeline.domain.timers import TimerWheel
     from pipeline.schemas.own import OwnAlert
@@ -71,6 +72,7 @@ class Suppression:
     ) -> None:
         self.tenants: dict[str, Tenant] = {}
         self.alerts: AlertTable  # set by whoever has both: each needs the other
+        self.on_opinion: Callable[[str, Opinion | None, Opinion | None], None] = lambda tenant, before, now: None
         self.hid: Counter[tuple[str, str]] = Counter()  # records since the last report, by tenant and suppressor
         self.table = ControlTable(store)
         self.agenda = Agenda(timers, self, teller, stream_ms)

@@ -183,13 +183,13 @@ def suppressed_in_incident(
     tenant: str, fingerprint: str, name: str, suppressed_by: tuple[str, ...], incident: str, now: int
 ) -> OwnAlert:
     """Return the recall alarm: an alert that was hidden belongs to an incident."""
+    by = f" by {', '.join(suppressed_by)}" if suppressed_by else ""
     return OwnAlert(
         own.RECALL,
         {"fingerprint": fingerprint, "incident": incident},
         Change.OPENED,
         Severity.ERROR,
         now,
-        f"Alert {name} ({fingerprint}) was hidden by {', '.join(suppressed_by)} and belongs to incident {incident}: "
-        "look at what hid it.",
+        f"Alert {name} ({fingerprint}) was hidden{by} and belongs to incident {incident}: look at what hid it.",
         {"tenant_id": tenant, "name": name, "suppressed_by": list(suppressed_by), "incident": incident},
     )

@@ -8,6 +8,7 @@ from pipeline.commands import (
     backtest,
     configuration,
     control,
+    evaluate,
     hidden,
     identity,
     kafka,
@@ -42,6 +43,7 @@ program.command()(send.send)
 program.command()(tail.tail)
 program.command()(replay.replay)
 program.command()(backtest.backtest)
+program.command()(evaluate.evaluate)
 program.command()(why.why)
 program.command()(hidden.hidden)
 

@@ -21,23 +21,22 @@ def create(
 ) -> None:
     """Create the topics that are missing.
 
-    The worker's changelog is among them. A worker needs the same count in its settings: give --partitions only
-    together with CORE_ALERTS_PARTITIONS.
+    The changelogs of the workers' agents are among them. A worker needs the same count in its settings: give
+    --partitions only together with CORE_ALERTS_PARTITIONS.
 
     \b
     Example:
       core-alerts topics create --partitions 24
     """  # noqa: D301
-    from pipeline.app import changelog_topic as changelog_name
+    from pipeline.app import changelog_topics
     from pipeline.topic_admin import create_topics
-    from pipeline.topics import changelog_topic
 
     settings = settings_for(context, config, partitions=partitions)
     outcomes = create_topics(
         settings.connection(),
         settings.partitions,
         settings.replication_factor,
-        extra=[changelog_topic(changelog_name(settings))],
+        extra=changelog_topics(settings),
     )
     if as_json:
         print_json([asdict(one) for one in outcomes])
@@ -56,12 +55,12 @@ def describe(context: typer.Context, as_json: JsonOption = False, config: Config
     Example:
       core-alerts topics describe
     """  # noqa: D301
-    from pipeline.app import changelog_topic as changelog_name
+    from pipeline.app import changelog_topics
     from pipeline.topic_admin import describe as describe_topics
-    from pipeline.topics import CATALOGUE, changelog_topic
+    from pipeline.topics import CATALOGUE
 
     settings = settings_for(context, config)
-    topics = [*CATALOGUE, changelog_topic(changelog_name(settings))]
+    topics = [*CATALOGUE, *changelog_topics(settings)]
     found = describe_topics(settings.connection(), topics)
     if as_json:
         print_json([asdict(one) for one in found])

@@ -7,14 +7,14 @@ import typer
 from pipeline.commands.context import ConfigOption, DataDirOption, settings_for
 from pipeline.domain.errors import ConfigurationError
 
-AGENTS = ("ingest",)
+AGENTS = ("ingest", "correlate")
 
 
 def worker(
     context: typer.Context,
     agents: Annotated[
         str, typer.Option(metavar="NAME,…", help=f"Which agents to run. This release has: {', '.join(AGENTS)}.")
-    ] = "ingest",
+    ] = ",".join(AGENTS),
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -27,19 +27,24 @@ def worker(
     Example:
       CORE_ALERTS_BROKER=kafka-1:9092 core-alerts worker --data-dir /var/lib/core-alerts
     """  # noqa: D301
-    _check_agents(agents)
+    names = _agents(agents)
     settings = settings_for(context, config, data_dir=data_dir)
     from pipeline.logs import configure_logging
     from pipeline.worker import run_worker
 
     configure_logging(settings.log.level, settings.log.format)
-    raise typer.Exit(run_worker(settings))
+    raise typer.Exit(run_worker(settings, names))
 
 
-def _check_agents(text: str) -> None:
-    """Raise ConfigurationError unless all the agents named exist."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
+def _agents(text: str) -> list[str]:
+    """Return the agents named, each once.
+
+    Raises:
+        ConfigurationError: unless all of them exist.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in AGENTS]
     if unknown or not names:
         what = f"there is no agent {', '.join(unknown)}" if unknown else "no agent is named"
         raise ConfigurationError(f"--agents: {what}. This release has: {', '.join(AGENTS)}.")
+    return names

@@ -17,7 +17,6 @@ from pipeline.dev.properties import HOST
 from pipeline.dev.worker_process import WorkerProcess
 from pipeline.kafka_connection import KafkaConnection
 from pipeline.topic_admin import create_topics
-from pipeline.topics import changelog_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,14 +50,13 @@ def running(
 
     `environ` is what the worker gets, beside what makes it one with this broker.
     """
-    from pipeline.app import changelog_topic as changelog_name
+    from pipeline.app import changelog_topics
 
     started_here = development_broker.status(data_dir).broker is None
     worker = None
     try:
         broker = development_broker.start(data_dir, progress=progress)
-        changelog = changelog_topic(changelog_name(settings))
-        create_topics(KafkaConnection(broker.bootstrap), settings.partitions, 1, extra=[changelog])
+        create_topics(KafkaConnection(broker.bootstrap), settings.partitions, 1, extra=changelog_topics(settings))
         port = settings.web.port if is_free(settings.web.port) else choose_port(data_dir / "worker", ())
         own = {
             "CORE_ALERTS_BROKER": broker.bootstrap,

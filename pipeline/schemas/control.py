@@ -9,10 +9,13 @@ from pipeline.domain.flapping import FlapPolicy
 from pipeline.domain.identity_rules import IdentityRule
 from pipeline.domain.inhibit_rule import InhibitRule
 from pipeline.domain.maintenance import MaintenanceWindow
+from pipeline.domain.opinion import Opinion
 from pipeline.domain.rule import RuleRef
 from pipeline.domain.silences import Silence
 from pipeline.domain.storms import StormPolicy
 from pipeline.domain.tenants import TenantPolicy
+from pipeline.domain.topology_part import TopologyPart
+from pipeline.schemas import control_learning as learning
 from pipeline.schemas import control_policies as policies
 from pipeline.schemas import control_times as times
 from pipeline.schemas.control_problems import InvalidControlError
@@ -23,7 +26,18 @@ if TYPE_CHECKING:
 
     from pipeline.schemas.control_records import ControlRecord
 
-Rule = Silence | MaintenanceWindow | Calendar | InhibitRule | StormPolicy | FlapPolicy | IdentityRule | TenantPolicy
+Rule = (
+    Silence
+    | MaintenanceWindow
+    | Calendar
+    | InhibitRule
+    | StormPolicy
+    | FlapPolicy
+    | IdentityRule
+    | TenantPolicy
+    | TopologyPart
+    | Opinion
+)
 
 BUILDERS: Final[dict[str, Callable[[RuleRef, Any], Rule]]] = {
     "silence": times.silence,
@@ -34,6 +48,8 @@ BUILDERS: Final[dict[str, Callable[[RuleRef, Any], Rule]]] = {
     "flap_policy": policies.flap_policy,
     "identity_rule": policies.identity_rule,
     "tenant": policies.tenant_policy,
+    "topology": learning.topology,
+    "feedback": learning.opinion,
 }
 """By kind, what makes the domain object of its spec."""
 

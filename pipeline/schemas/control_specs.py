@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import NODEFAULT, Meta, field
@@ -161,6 +161,60 @@ class TenantSpec(Spec, kw_only=True):
     budget: BudgetSpec = field(default_factory=BudgetSpec)
 
 
+Node = Annotated[str, Meta(min_length=1, max_length=256, description="the id of a node", examples=["checkout"])]
+Said = Annotated[str, Meta(max_length=256, description="text", examples=["HighCPU"])]
+
+
+class NodeSpec(Spec, kw_only=True):
+    """One node of a topology."""
+
+    id: Node
+    type: Said = ""
+
+
+class EdgeSpec(Spec, kw_only=True):
+    """One edge; its ends may be called source and target, or from and to, its kind label or type."""
+
+    source: Node | None = None
+    target: Node | None = None
+    from_: Node | None = field(name="from", default=None)
+    to: Node | None = None
+    label: Said | None = None
+    type: Said | None = None
+
+
+class TopologySpec(Spec, kw_only=True):
+    """A part of what a tenant's systems are made of; all its parts together are the graph."""
+
+    nodes: Annotated[
+        tuple[NodeSpec | Node, ...], Meta(description="a list of nodes", examples=["[{id: checkout, type: Service}]"])
+    ] = ()
+    edges: Annotated[
+        tuple[EdgeSpec, ...],
+        Meta(description="a list of edges", examples=["[{source: checkout, target: cart, label: calls}]"]),
+    ] = ()
+    labels: LabelNames | None = None
+    values: Annotated[
+        dict[str, Node], Meta(description="values and their nodes", examples=['{"10.0.0.7:9100": node-7}'])
+    ] = field(default_factory=dict)
+
+
+class FeedbackSpec(Spec, kw_only=True):
+    """What somebody says of an alert or an incident; deleting it takes it back."""
+
+    says: Annotated[
+        Literal["belongs", "does_not_belong", "root_cause", "noise", "wanted"],
+        Meta(description="belongs, does_not_belong, root_cause, noise or wanted", examples=["noise"]),
+    ]
+    incident: Said = ""
+    fingerprint: Said = ""
+    node: Said = ""
+    name: Said = ""
+    source: Said = ""
+    instance: Said = ""
+    severity: Annotated[str, Meta(description="a severity", examples=["warning"])] = "warning"
+
+
 SPECS: Final[dict[str, type[Spec]]] = {
     "silence": SilenceSpec,
     "maintenance_window": MaintenanceWindowSpec,
@@ -170,6 +224,8 @@ SPECS: Final[dict[str, type[Spec]]] = {
     "flap_policy": FlapPolicySpec,
     "identity_rule": IdentityRuleSpec,
     "tenant": TenantSpec,
+    "topology": TopologySpec,
+    "feedback": FeedbackSpec,
 }
 """Every kind that a control record may have: the one list of them."""
 
@@ -197,6 +253,8 @@ def write_spec(spec: Spec) -> bytes:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in sorted(value.items())}
     if not isinstance(value, msgspec.Struct):
         return value
     said = [(one, getattr(value, one.name)) for one in msgspec.structs.fields(value)]

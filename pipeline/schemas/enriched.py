@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -47,6 +48,7 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     scores: dict[str, float]
     decisions: msgspec.Raw  # a list of `Decision`; see schemas/rulings.py
     extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
+    score_reasons: Mapping[str, Sequence[object]] | msgspec.UnsetType = msgspec.UNSET  # by score: models.base.Reason
 
 
 _encoder = msgspec.json.Encoder()

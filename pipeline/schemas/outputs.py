@@ -17,7 +17,7 @@ from pipeline.schemas.records import Output, origin_text
 from pipeline.schemas.rulings import UNASKED, Ruling, decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.domain.alert import Alert, Body, Periods
     from pipeline.domain.change import Change
@@ -65,11 +65,13 @@ def change_of(
     cause: Sequence[tuple[str, bytes]] = (),
     ruling: Ruling = UNASKED,
     told: Told | None = None,
+    scores: dict[str, float] = _NO_SCORES,
+    reasons: Mapping[str, Sequence[object]] | None = None,
 ) -> Output:
     """Return the record that tells of `change` of `alert`, as it is after the change.
 
     `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change, and
-    `told` is why it is told at all, where that does not follow from the change.
+    `told` is why it is told at all, where that does not follow from the change. `reasons` are those of the `scores`.
     """
     last_seen = to_datetime(alert.last_seen)
     value = encode(
@@ -92,9 +94,10 @@ def change_of(
             body.generator_url,
             ruling.verdict,
             ruling.suppressed_by,
-            _NO_SCORES,
+            scores,
             decisions(told or lifecycle.why(change, alert, periods), ruling),
             msgspec.UNSET if body.extra is None else msgspec.Raw(body.extra),
+            reasons or msgspec.UNSET,
         )
     )
     headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]

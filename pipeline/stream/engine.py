@@ -93,7 +93,7 @@ def create_engine(
     rebalance_timeout: float,
     standby_replicas: int,
     instance_id: str | None,
-    data_dir: Path,
+    faust_dir: Path,
 ) -> EngineApp:
     """Return the app that feeds `runtime`, not yet started."""
     config = runtime.config
@@ -101,7 +101,7 @@ def create_engine(
         config.group,
         feed=runtime,
         broker=[f"kafka://{server}" for server in config.connection.servers],
-        datadir=str(data_dir / "faust"),
+        datadir=str(faust_dir),
         store="memory://",
         TableManager=BatchTableManager,
         topic_partitions=partitions,

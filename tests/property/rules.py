@@ -25,8 +25,9 @@ TOUCHY = Defaults(
         throttle=ThrottlePolicy(per_minute=6, burst=4, name_per_minute=3, name_burst=2),
         budget=BudgetPolicy(suppressed_per_day=6, warn_at=0.5),
     ),
+    scores=True,
 )
-"""Policies by which nearly everything is hidden at some time."""
+"""Policies by which nearly everything is hidden at some time, and scores of everything."""
 
 _MATCHERS = st.sampled_from(
     [

@@ -83,10 +83,10 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 def test_an_unknown_agent_is_wrong_usage_and_says_which_there_are() -> None:
-    result = run("worker", "--agents", "ingest,correlate")
+    result = run("worker", "--agents", "ingest,respond")
     assert (result.exit_code, result.stderr) == (
         2,
-        "core-alerts: --agents: there is no agent correlate. This release has: ingest.\n",
+        "core-alerts: --agents: there is no agent respond. This release has: ingest, correlate.\n",
     )
 
 

@@ -106,7 +106,8 @@ def test_everything_that_is_wrong_in_any_file_is_told_with_its_line(tmp_path: Pa
         "acme/a.yml:7: `on` without quotes is a boolean to some readers and text to others. "
         'Write true or false, or "on" for the text',
         "acme/b.yml:1: kind 'storm_polcy' is no kind of rule (known: silence, maintenance_window, calendar, "
-        "inhibit_rule, storm_policy, flap_policy, identity_rule, tenant). Did you mean storm_policy?",
+        "inhibit_rule, storm_policy, flap_policy, identity_rule, tenant, topology, feedback). "
+        "Did you mean storm_policy?",
         "acme/b.yml:6: id is missing. Add an id, for example db-upgrade",
         f"acme/b.yml:8: expected a set of fields, got a list. {fields}",
         f"acme/b.yml:10: expected a set of fields, got a whole number. {fields}",

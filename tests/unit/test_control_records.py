@@ -133,7 +133,7 @@ def test_an_unknown_kind_is_refused_with_the_kinds_there_are() -> None:
     assert reason is Rejection.INVALID_CONTROL
     assert detail == (
         "kind: 'silense' is no kind of rule (known: silence, maintenance_window, calendar, inhibit_rule, storm_policy,"
-        " flap_policy, identity_rule, tenant). Did you mean silence?"
+        " flap_policy, identity_rule, tenant, topology, feedback). Did you mean silence?"
     )
     assert set(SPECS) == set(detail.partition("known: ")[2].partition(")")[0].split(", "))
 

@@ -16,6 +16,7 @@ from pipeline.domain.inhibit_rule import InhibitRule, Source
 from pipeline.domain.maintenance import MaintenanceWindow
 from pipeline.domain.matchers import EVERYTHING, Matchers, parse_set
 from pipeline.domain.normal import Normal
+from pipeline.domain.opinion import Opinion, Says
 from pipeline.domain.recurring import Recurring
 from pipeline.domain.rule import RuleRef
 from pipeline.domain.schedules import Once
@@ -24,6 +25,8 @@ from pipeline.domain.silences import Silence
 from pipeline.domain.storms import StormPolicy
 from pipeline.domain.tenants import DeadMansSwitch, TenantPolicy
 from pipeline.domain.throttling import ThrottlePolicy
+from pipeline.domain.topology import Edge
+from pipeline.domain.topology_part import TopologyPart, joined
 from pipeline.schemas.control import BUILDERS, Rule, rule_of
 from pipeline.schemas.control_records import ControlKey, new_record
 from pipeline.schemas.control_specs import SPECS, read_spec, write_spec
@@ -241,3 +244,66 @@ def test_a_spec_is_written_in_one_order_and_without_its_defaults(
     assert once == msgspec.json.encode(written)
     assert write_spec(read_spec(kind, once)) == once
     assert rule(kind, written) == rule(kind, spec)
+
+
+# -- what models go by
+
+
+def test_a_topology_is_what_it_says_under_either_pair_of_names() -> None:
+    spec = {
+        "nodes": [{"id": "checkout", "type": "Service"}, "cart-0"],
+        "edges": [
+            {"source": "checkout", "target": "cart", "label": "calls"},
+            {"from": "cart-0", "to": "node-7", "type": "runs_on"},
+            {"source": "a", "target": "b"},
+        ],
+        "labels": ["service"],
+        "values": {"10.0.0.7": "node-7"},
+    }
+    assert rule("topology", spec) == TopologyPart(
+        ref("topology"),
+        {"cart-0": "", "checkout": "Service"},
+        (Edge("checkout", "cart", "calls"), Edge("cart-0", "node-7", "runs_on"), Edge("a", "b")),
+        ("service",),
+        {"10.0.0.7": "node-7"},
+    )
+
+
+def test_an_edge_with_one_end_is_refused_with_what_to_write() -> None:
+    with pytest.raises(RejectedRecordError, match=r"spec\.edges\[0\]: is an edge with one end\. Write both ends"):
+        rule("topology", {"edges": [{"source": "checkout"}]})
+
+
+def test_feedback_is_what_it_says() -> None:
+    assert rule("feedback", {"says": "noise", "name": "HighCPU", "instance": "h", "severity": "P1"}) == Opinion(
+        ref("feedback"), Says.NOISE, name="HighCPU", instance="h", severity=Severity.CRITICAL
+    )
+    assert rule("feedback", {"says": "root_cause", "incident": "i", "node": "db"}) == Opinion(
+        ref("feedback"), Says.ROOT_CAUSE, incident="i", node="db"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "missing"),
+    [
+        ({"says": "noise"}, "name"),
+        ({"says": "belongs", "incident": "i"}, "fingerprint"),
+        ({"says": "root_cause", "incident": "i"}, "node"),
+    ],
+)
+def test_feedback_without_what_it_is_about_is_refused(spec: dict[str, Any], missing: str) -> None:
+    with pytest.raises(RejectedRecordError, match=rf"spec\.{missing}: is missing"):
+        rule("feedback", spec)
+
+
+def test_the_parts_of_a_topology_make_one_graph_in_any_order() -> None:
+    one = TopologyPart(RuleRef("topology", "a", 1), {"checkout": "Service"}, (Edge("checkout", "cart", "calls"),))
+    other = TopologyPart(RuleRef("topology", "b", 1), {"cart": "Service"}, (Edge("cart", "db", "calls"),))
+    for parts in ([one, other], [other, one]):
+        graph = joined(parts)
+        assert graph is not None
+        assert (sorted(graph.types.items()), graph.depends_on) == (
+            [("cart", "Service"), ("checkout", "Service"), ("db", "")],
+            {"checkout": ["cart"], "cart": ["db"]},
+        )
+    assert joined([]) is None

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.domain.errors import ConfigurationError
-from pipeline.health import HealthState, Progress, stalled
+from pipeline.health import Health, HealthState, Progress, stalled
 from pipeline.health_server import HealthServer
 from pipeline.metrics import Metrics
 
@@ -261,3 +261,14 @@ def test_the_port_is_free_again_after_stop(state: HealthState, registry: Collect
     first.stop()
     with HealthServer("127.0.0.1", first.port, state, registry) as second:
         assert second.port == first.port
+
+
+def test_a_worker_is_ready_and_live_when_all_of_its_agents_are() -> None:
+    one, other = HealthState(60), HealthState(60)
+    health = Health({"ingest": one, "correlate": other})
+    one.assign([("alerts.raw", 0)])
+    assert (health.is_ready(), [problem.reason for problem in health.readiness()]) == (False, ["not_assigned"])
+    health.of("correlate").assign([("alerts.enriched", 0)])
+    assert (health.is_ready(), health.is_live(now=0)) == (True, True)
+    other.progress(("alerts.enriched", 0), 10, 5, now=0)
+    assert (health.is_live(now=59), health.is_live(now=61)) == (True, False)

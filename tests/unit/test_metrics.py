@@ -86,7 +86,7 @@ def test_checkpoints_batches_and_recovery_are_observed(metrics: Metrics, registr
     metrics.checkpoint_took(0.02, 300)
     metrics.batch_took(0.004)
     metrics.restored(1000)
-    metrics.recovering(True)
+    metrics.recovering("ingest", True)
     values = {
         "core_alerts_checkpoint_duration_seconds_sum": 0.02,
         "core_alerts_checkpoint_keys_total": 300.0,
@@ -95,8 +95,29 @@ def test_checkpoints_batches_and_recovery_are_observed(metrics: Metrics, registr
         "core_alerts_recovering": 1.0,
     }
     assert {name: registry.get_sample_value(name) for name in values} == values
-    metrics.recovering(False)
+    metrics.recovering("ingest", False)
     assert registry.get_sample_value("core_alerts_recovering") == 0
+
+
+def test_a_worker_recovers_until_all_of_its_agents_have(metrics: Metrics, registry: CollectorRegistry) -> None:
+    for agent in ("ingest", "correlate"):
+        metrics.recovering(agent, True)
+    metrics.recovering("ingest", False)
+    assert registry.get_sample_value("core_alerts_recovering") == 1
+    metrics.recovering("correlate", False)
+    assert registry.get_sample_value("core_alerts_recovering") == 0
+
+
+def test_incidents_are_counted_and_the_gauges_of_one_agent_outlive_the_other_s_partition(
+    metrics: Metrics, registry: CollectorRegistry
+) -> None:
+    metrics.incident_changed("opened", 3)
+    metrics.open_incidents(2, 7)
+    metrics.open_alerts(2, 9)
+    metrics.forget_partition("alerts.raw", 2)
+    assert registry.get_sample_value("core_alerts_incident_changes_total", {"change": "opened"}) == 3
+    assert registry.get_sample_value("core_alerts_open_incidents", {"partition": "2"}) == 7
+    assert registry.get_sample_value("core_alerts_open_alerts", {"partition": "2"}) is None
 
 
 def test_a_partition_that_went_to_another_worker_leaves_no_gauge(metrics: Metrics, registry: CollectorRegistry) -> None:

@@ -17,8 +17,10 @@ import pytest
 import typer
 
 from agents.ingest import IngestStep
+from pipeline.app import defaults
 from pipeline.commands.program import program
 from pipeline.domain.partitioner import partition_of
+from pipeline.settings import load_settings
 from pipeline.version import VERSION
 from tables.store import DictStore
 
@@ -194,7 +196,10 @@ class _Sent:
 def test_the_readme_shows_what_the_agent_makes_of_its_alert() -> None:
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     at = int(datetime(2026, 11, 23, 6, 0, 1, tzinfo=UTC).timestamp() * 1000)
-    step = IngestStep(DictStore(), topic="alerts.raw", partition=partition_of("acme", 4), partitions=4)
+    place = partition_of("acme", 4)
+    step = IngestStep(
+        DictStore(), topic="alerts.raw", partition=place, partitions=4, defaults=defaults(load_settings(None, {}))
+    )
     step.seal(at, tick=False)
     step.process([_Sent(0, at, b"acme", blocks[0].encode())], 0)
     (output,) = step.take_emitted().enriched

@@ -50,7 +50,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         settings = load_settings(None, {"CORE_ALERTS_BROKER": "127.0.0.1:1", "CORE_ALERTS_DATA_DIR": str(folder)})
         app = create_app(settings)
-        self.runtime, self.registry = app.runtime, app.registry
+        self.runtime, self.registry = app.agents[0].runtime, app.registry
         self.store = PartitionStore(folder / "s", StoreMemory(StoreLimits()))
         self.step: IngestStep = make_step()
         plan = Plan("alerts.raw", "g-ingest-changelog", "g", exactly_once=True, interval=NEVER)

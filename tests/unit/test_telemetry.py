@@ -38,7 +38,7 @@ class Scene:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, version="1")
-        self.telemetry = Telemetry(metrics, HealthState(stall_timeout=60))
+        self.telemetry = Telemetry(metrics, HealthState(stall_timeout=60), "ingest")
         self.driver = Driver(defaults=Defaults())
 
     def report(self) -> None:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from agents.ingest import DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC
+from pipeline.app import CORRELATE, INGEST, defaults, group_of, periods
 from pipeline.app import changelog_topic as changelog_name
-from pipeline.app import defaults, periods
 from pipeline.kafka_connection import KafkaConnection
+from pipeline.schemas.correlated import CORRELATED_TOPIC
 from pipeline.settings import load_settings
 from pipeline.topic_admin import create_topics
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
+from pipeline.topics import ALERTS_CORRELATED, ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW, CONTROL, changelog_topic
 from tests.integration.harness.kafka_side import TIMEOUT_S, GroupOffsets, TopicReader
 from tests.integration.harness.oracle import Outcome, Verdict, compare, expected, found, newest_rows
 from tests.integration.harness.sender import Sender
@@ -65,7 +66,9 @@ class Scene:
         guarantee: Guarantee,
         settings: Mapping[str, str] | None = None,
         connection: KafkaConnection | None = None,
+        agents: str = INGEST,
     ) -> None:
+        self.agents = agents
         self.exactly_once = guarantee == "exactly_once"
         self.folder = folder
         self.workers: list[WorkerProcess] = []
@@ -92,12 +95,18 @@ class Scene:
             plain,
             PARTITIONS,
             1,
-            topics=[ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_DLQ],
-            extra=[changelog_topic(self.changelog)],
+            topics=[ALERTS_RAW, CONTROL, ALERTS_ENRICHED, ALERTS_CORRELATED, ALERTS_DLQ],
+            extra=[changelog_topic(changelog_name(self.loaded, agent)) for agent in agents.split(",")],
         )
         self.client = plain.confluent()
         self._offsets = GroupOffsets(self.client, group, RAW_TOPIC, PARTITIONS)
-        topics = (RAW_TOPIC, ENRICHED_TOPIC, DEAD_TOPIC, self.changelog)
+        topics = [RAW_TOPIC, ENRICHED_TOPIC, DEAD_TOPIC, self.changelog]
+        if CORRELATE in agents:
+            self.incidents = changelog_name(self.loaded, CORRELATE)
+            topics += [CORRELATED_TOPIC, self.incidents]
+            correlating = GroupOffsets(self.client, group_of(self.loaded, CORRELATE), ENRICHED_TOPIC, PARTITIONS)
+            correlating.begin_at(self.ends(ENRICHED_TOPIC))
+            correlating.close()
         self.begin = {topic: self.ends(topic) for topic in topics}
         self._offsets.begin_at(self.begin[RAW_TOPIC])
         self.readers = {topic: TopicReader(self.client, topic, self.begin[topic]) for topic in topics}
@@ -120,7 +129,7 @@ class Scene:
     def start_worker(self, name: str = "a", **settings: str) -> WorkerProcess:
         """Start a worker on the data folder of that name. A name is a member of the group that comes back."""
         own = {"CORE_ALERTS_WORKER__INSTANCE_ID": name, **settings}
-        worker = WorkerProcess(self.folder, name, {**self.settings, **{k: v for k, v in own.items() if v}})
+        worker = WorkerProcess(self.folder, name, {**self.settings, **{k: v for k, v in own.items() if v}}, self.agents)
         self.workers.append(worker)
         return worker
 

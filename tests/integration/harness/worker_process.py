@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "pipeline.cli", "worker"]
+COMMAND = [sys.executable, "-m", "pipeline.cli", "worker", "--agents"]
 POLL_S = 0.02
 
 
@@ -36,7 +36,7 @@ def wait_for(what: str, condition: Callable[[], Any], seconds: float, explain: C
 class WorkerProcess:
     """One worker process."""
 
-    def __init__(self, folder: Path, name: str, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, str], agents: str = "ingest") -> None:
         self.name = name
         self.data_dir = folder / name
         self.started_at = time.monotonic()
@@ -44,7 +44,9 @@ class WorkerProcess:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CORE_ALERTS_")}
         environ |= {"CORE_ALERTS_DATA_DIR": str(self.data_dir), "CORE_ALERTS_WEB__PORT": "0", **settings}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(COMMAND, env=environ, cwd=ROOT, stderr=log, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                [*COMMAND, agents], env=environ, cwd=ROOT, stderr=log, stdin=subprocess.DEVNULL
+            )
 
     # -- what it says
 

@@ -1,0 +1,136 @@
+"""One open incident: its members, what they say about its cause, and when something of it last happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pipeline.domain.correlation.onset import Pace
+from pipeline.domain.correlation.views import Cause, IncidentView, Member
+
+if TYPE_CHECKING:
+    from pipeline.domain.correlation.settings import CorrelationSettings
+
+NAMES_KEPT: Final = 4  # the newest distinct names: what a new alert is compared with
+_SETS: Final = ("services", "hosts", "hidden", "recalled")
+OPEN, RESOLVED, MERGED = "open", "resolved", "merged"
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """What one member says about the cause."""
+
+    name: str
+    at: int
+    node: str  # that it speaks for
+    is_call: bool  # it is about a call of that node by another
+
+
+class Incident(msgspec.Struct):
+    """Mutable; made, changed and closed by the correlator only."""
+
+    id: str
+    title: str
+    first_seen: int
+    last_seen: int
+    state: str = OPEN
+    members: dict[str, Member] = msgspec.field(default_factory=dict)
+    signs: dict[str, Sign] = msgspec.field(default_factory=dict)
+    active: int = 0  # members that fire and did not go on to another incident
+    severity: int = 0  # of its worst active member that is not suppressed; the last one's, when none is left
+    heard: list[int] = msgspec.field(default_factory=lambda: [0] * 5)  # such members by severity
+    sure: float = 0.0  # the sum of the members' strengths
+    closes_at: int = 0  # when it is over; 0 while it has an active member
+    names: dict[str, tuple[int, str]] = msgspec.field(default_factory=dict)  # newest last: (when, fingerprint)
+    services: dict[str, None] = msgspec.field(default_factory=dict)
+    hosts: dict[str, None] = msgspec.field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    ranked_at: int = 0  # when the causes were last ranked
+    rank_at: int = 0  # when they are to be ranked again; 0: when something happens
+    hidden: dict[str, None] = msgspec.field(default_factory=dict)  # active members that are suppressed
+    recalled: dict[str, None] = msgspec.field(default_factory=dict)  # those of them that were told of
+    said_cause: str = ""  # by feedback
+    gave_way_to: str = ""  # the incident that was split off last: what comes now belongs there
+    pace: Pace = msgspec.field(default_factory=Pace)
+
+    def put(self, member: Member) -> None:
+        """Take a member in, or in another state."""
+        before = self.members.get(member.fingerprint)
+        if before is not None:
+            self._count(before, -1)
+        self.members[member.fingerprint] = member
+        self._count(member, 1)
+
+    def drop(self, fingerprint: str) -> Member:
+        """Let a member go."""
+        member = self.members.pop(fingerprint)
+        self._count(member, -1)
+        self.signs.pop(fingerprint, None)
+        return member
+
+    def _count(self, member: Member, times: int) -> None:
+        self.sure += times * member.strength
+        if not member.active:
+            return
+        self.active += times
+        if not member.suppressed:
+            self.heard[min(4, max(0, member.severity))] += times
+        elif times > 0:
+            self.hidden[member.fingerprint] = None
+        else:
+            self.hidden.pop(member.fingerprint, None)
+
+    def note_name(self, name: str, at: int, fingerprint: str) -> None:
+        """Remember that `name` was seen."""
+        self.names.pop(name, None)
+        self.names[name] = at, fingerprint
+        if len(self.names) > NAMES_KEPT:
+            del self.names[next(iter(self.names))]
+
+    def weigh(self) -> bool:
+        """Compute the severity anew; say whether it changed. Without an active member it stays as it was."""
+        before = self.severity
+        if self.active:
+            self.severity = max((level for level, count in enumerate(self.heard) if count), default=0)
+        return self.severity != before
+
+    def view(self, settings: CorrelationSettings) -> IncidentView:
+        """Return the incident as it is told."""
+        members = tuple(self.members.values())
+        return IncidentView(
+            id=self.id,
+            state=self.state,
+            severity=self.severity,
+            title=self.title,
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
+            members=members[: settings.members],
+            member_count=len(members),
+            root_causes=self.causes,
+            aliases=self.aliases,
+            services=tuple(self.services),
+            hosts=tuple(self.hosts),
+            confidence=min(1.0, max(0.0, self.sure / len(members))) if members else 0.0,
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all there is to keep, with what depends on order as lists: maps may be read back in another one."""
+        state: dict[str, Any] = msgspec.to_builtins(self)
+        state["members"] = list(state["members"].values())
+        for name in ("signs", "names"):
+            state[name] = [[key, value] for key, value in state[name].items()]
+        for name in _SETS:
+            state[name] = list(state[name])
+        return state
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Incident:
+        """Return what `snapshot` was taken of."""
+        state = dict(state)
+        state["members"] = {one["fingerprint"]: one for one in state["members"]}
+        for name in ("signs", "names"):
+            state[name] = dict(state[name])
+        for name in _SETS:
+            state[name] = dict.fromkeys(state[name])
+        return msgspec.convert(state, cls)

@@ -1,0 +1,189 @@
+"""How strongly an alert belongs to each incident that it may belong to.
+
+Each signal says how much two alerts have to do with each other at the same moment; a pause between them takes from
+it, by half at the tenant's gap. Signals are independent ways to belong together: 1 - Π(1 - strength), a noisy or
+(Pearl 1988). The result is brought to a probability by a logistic curve (Platt 1999).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from pipeline.domain.correlation.text import words_of
+from pipeline.domain.correlation.views import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pipeline.domain.correlation.cooccurrence import CoOccurrence
+    from pipeline.domain.correlation.incident import Incident
+    from pipeline.domain.correlation.index import IncidentIndex
+    from pipeline.domain.correlation.settings import CorrelationSettings
+    from pipeline.domain.correlation.taught import Taught
+    from pipeline.domain.correlation.text import TextLikeness
+    from pipeline.domain.topology import Topology
+
+STEEPNESS: Final = 6  # of the fall at the gap
+FAR: Final = 2  # gaps; what lies further back is not looked at
+CLOSENESS: Final = (1.0, 0.9, 0.6, 0.3)  # by edges between two nodes
+_CERTAIN: Final = 0.9
+_WORTH_TELLING: Final = 0.02
+
+
+Heard = tuple[float, int, str, str]  # strength without a pause, pause in ms, of whom, what they share
+
+
+class Match(NamedTuple):
+    """An incident that an alert may belong to."""
+
+    incident: str
+    strength: float
+    heard: dict[str, Heard]  # by signal
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What of an alert is compared."""
+
+    name: str
+    text: str
+    at: int
+    values: list[tuple[str, float]]  # index key of each label value, and its rarity
+    nodes: tuple[str, ...]
+
+
+def fade(pause: int, gap: int) -> float:
+    """Return what a pause leaves of a strength: 1 at once, a half at the gap, a 65th at twice the gap."""
+    return 1.0 / (1.0 + (max(0, pause) / gap) ** STEEPNESS)
+
+
+def calibrated(raw: float, slope: float, shift: float) -> float:
+    """Return the probability that goes with a strength."""
+    raw = min(0.999, max(0.001, raw))
+    return 1.0 / (1.0 + math.exp(-(slope * math.log(raw / (1.0 - raw)) + shift)))
+
+
+class Signals:
+    """The signals of one alert, gathered by incident."""
+
+    __slots__ = ("_asked", "_found", "_gap", "_horizon", "_settings")
+
+    def __init__(self, settings: CorrelationSettings, asked: Asked, gap: int) -> None:
+        self._settings = settings
+        self._asked = asked
+        self._gap = gap
+        self._horizon = asked.at - FAR * gap
+        self._found: dict[str, dict[str, Heard]] = {}
+
+    def labels(self, index: IncidentIndex) -> None:
+        """Compare label values: each that is shared adds to the signal, a rare one more than a common one."""
+        at, horizon, weight, found = self._asked.at, self._horizon, self._settings.label_weight, self._found
+        for key, rarity in self._asked.values:
+            strength = weight * rarity
+            if strength < _WORTH_TELLING:
+                continue
+            for incident, (then, of) in index.at(key).items():
+                if then < horizon:
+                    continue
+                heard = found.setdefault(incident, {})
+                known = heard.get("labels")
+                if known is None:
+                    heard["labels"] = (strength, at - then, of, key)
+                else:
+                    both = 1.0 - (1.0 - known[0]) * (1.0 - strength)
+                    heard["labels"] = (both, *(known[1:] if known[1] <= at - then else (at - then, of, key)))
+
+    def topology(self, index: IncidentIndex, topology: Topology) -> None:
+        """Look for incidents at nodes that are near, ring by ring, until what is further away cannot be stronger."""
+        at, horizon, gap, found = self._asked.at, self._horizon, self._gap, self._found
+        weight = self._settings.topology_weight
+        for node in self._asked.nodes:
+            best = 0.0
+            for close, ring in zip(CLOSENESS, topology.near(node), strict=False):
+                strength = weight * close
+                if best >= strength:
+                    break
+                for near in ring:
+                    for incident, (then, of) in index.at("n:" + near).items():
+                        if then < horizon:
+                            continue
+                        faded = strength * fade(at - then, gap)
+                        best = max(best, faded)
+                        heard = found.setdefault(incident, {})
+                        known = heard.get("topology")
+                        if known is None or faded > known[0] * fade(known[1], gap):
+                            heard["topology"] = (strength, at - then, of, "n:" + near)
+
+    def recent(self, incidents: Iterable[Incident], text: TextLikeness | None, pairs: CoOccurrence | None) -> None:
+        """Compare with the newest names of the newest incidents that are not certain already."""
+        asked, settings, gap = self._asked, self._settings, self._gap
+        words = words_of(asked.text)
+        known: dict[str, tuple[float, float]] = {}
+        for incident in incidents:
+            pause = asked.at - incident.last_seen
+            if pause > FAR * gap or self._is_certain(incident.id):
+                continue
+            newest = ""
+            for name, (then, of) in incident.names.items():
+                newest = of
+                if name not in known:
+                    like = text.likeness(words, words_of(name)) if text is not None else 0.0
+                    known[name] = like, pairs.power(name, asked.name) if pairs is not None else 0.0
+                like, power = known[name]
+                self._hear(incident.id, "text", settings.text_weight * like, asked.at - then, of, "t:" + name)
+                follows = settings.cooccurrence_weight * power
+                self._hear(incident.id, "cooccurrence", follows, asked.at - then, of, "t:" + name)
+            if settings.temporal:
+                self._hear(incident.id, "temporal", settings.temporal_weight, pause, newest, "")
+
+    def _is_certain(self, incident: str) -> bool:
+        heard = self._found.get(incident)
+        return heard is not None and any(one[0] >= _CERTAIN and one[1] * 2 <= self._gap for one in heard.values())
+
+    def _hear(self, incident: str, signal: str, strength: float, lag: int, of: str, detail: str) -> None:
+        if strength < _WORTH_TELLING:
+            return
+        heard = self._found.setdefault(incident, {})
+        known = heard.get(signal)
+        if known is None or strength * fade(lag, self._gap) > known[0] * fade(known[1], self._gap):
+            heard[signal] = (strength, lag, of, detail)
+
+    def taught(self, incidents: Iterable[Incident], taught: Taught) -> dict[str, int]:
+        """Listen to what people said of the names of the newest incidents; return which leave less of a match."""
+        against: dict[str, int] = {}
+        for incident in incidents:
+            lean = taught.lean(self._asked.name, incident.names)
+            if lean < 0:
+                against[incident.id] = -lean
+            elif lean > 0:
+                name = next(reversed(incident.names))
+                then, of = incident.names[name]
+                self._hear(incident.id, "feedback", 1.0 - 0.5 ** (lean + 2), self._asked.at - then, of, "t:" + name)
+        return against
+
+    def matches(self, against: Mapping[str, int] | None = None) -> list[Match]:
+        """Return the incidents with any signal, the strongest first; their strengths are no probabilities yet."""
+        gap = self._gap
+        found = []
+        for incident, heard in self._found.items():
+            shortest = fade(min([one[1] for one in heard.values()]), gap)
+            apart = 1.0
+            for strength, lag, _, _ in heard.values():
+                apart *= 1.0 - strength * fade(lag, gap) / shortest
+            strength = (1.0 - apart) * shortest
+            if against and incident in against:
+                strength *= 0.25 ** against[incident]
+            found.append(Match(incident, strength, heard))
+        found.sort(key=lambda one: (-one.strength, one.incident))
+        return found
+
+    def links(self, match: Match) -> tuple[Link, ...]:
+        """Return the reasons of a match, the strongest first."""
+        links = [
+            Link(signal, strength * fade(lag, self._gap), max(0, lag), of, detail[2:])
+            for signal, (strength, lag, of, detail) in match.heard.items()
+        ]
+        links.sort(key=lambda one: -one.strength)
+        return tuple(links)

@@ -1,0 +1,217 @@
+"""What the pipeline says of each alert of a set: its incident, its verdict, its scores, the causes of its incident.
+
+The agents run one behind the other as workers run them, in event time, and are asked after every alert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from agents.correlate import CorrelateStep
+from agents.ingest import RAW_TOPIC, IngestStep
+from agents.suppress.defaults import Defaults
+from models.noise import NoiseInput
+from pipeline.domain.alert import Periods
+from pipeline.domain.correlation.settings import CorrelationSettings
+from pipeline.domain.errors import RejectedRecordError
+from pipeline.domain.fingerprint import fingerprint_of
+from pipeline.domain.severity import Severity, severity_of
+from pipeline.domain.timestamps import to_ms
+from pipeline.replay_run import Record
+from pipeline.schemas import raw
+from tables import keys
+from tables.store import DictStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pipeline.domain.topology import Topology
+    from pipeline.evaluation.labelled import Labelled
+    from pipeline.schemas.records import Output
+    from pipeline.stream.step import Step
+
+_SNAPSHOT_EVERY: Final = 20_000  # alerts: what is kept until a snapshot must not pile up
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """What was said of one alert, right after it was taken in."""
+
+    line: int
+    incident: str | None
+    verdict: str
+    suppressed_by: tuple[str, ...] = ()
+    noise: float | None = None
+    anomaly: float | None = None
+    root_causes: tuple[str, ...] = ()
+
+
+class _Told(msgspec.Struct):
+    tenant_id: str
+    fingerprint: str
+    change: str = ""
+    scores: dict[str, float] = {}
+
+
+class _Incident(msgspec.Struct):
+    incident: str
+    aliases: list[str] = []
+    root_causes: list[dict[str, Any]] = []
+
+
+_LABELLED: Final = frozenset(("opened", "reopened", "severity_raised", "severity_lowered"))
+_told = msgspec.json.Decoder(_Told).decode
+_incident = msgspec.json.Decoder(_Incident).decode
+
+
+@dataclass
+class Pipeline:
+    """The agents of one partition, in event time, and what they said."""
+
+    topology: Topology | None = None
+    settings: CorrelationSettings = field(default_factory=CorrelationSettings)
+    periods: Periods = field(default_factory=Periods)
+    defaults: Defaults = field(default_factory=Defaults)
+    progress: Callable[[int], None] = lambda count: None
+
+    def __post_init__(self) -> None:
+        """Begin with nothing learned."""
+        self._rows = DictStore(), DictStore()
+        self._ingest = IngestStep(
+            self._rows[0],
+            topic=RAW_TOPIC,
+            partition=0,
+            partitions=1,
+            periods=self.periods,
+            wall_clock=False,
+            defaults=self.defaults,
+        )
+        self._correlate = CorrelateStep(
+            self._rows[1], partition=0, partitions=1, settings=self.settings, topology=self.topology
+        )
+        self._changes = 0
+        self._latest = 0
+        self._scores: dict[tuple[str, str], dict[str, float]] = {}
+        self._survivor: dict[str, str] = {}
+        self._causes: dict[str, tuple[str, ...]] = {}
+
+    def learn(self, alerts: Iterable[Labelled], tenants: Iterable[str]) -> None:
+        """Let the models of `tenants` learn a set and its labels, as if their people had told of each of its changes.
+
+        Of its changes, and not of every repeat: that is what people are told of.
+        """
+        teacher = Pipeline(self.topology, self.settings, self.periods, Defaults.switched_off())
+        learning = list(tenants)
+        for alert in alerts:
+            if not teacher.changed_by(alert):
+                continue
+            found = _alert_of(alert.line.value or b"")
+            if found is not None:
+                for tenant in learning:
+                    self._ingest.learn(tenant, found, wanted=alert.truth.wanted)
+
+    def changed_by(self, alert: Labelled) -> bool:
+        """Take in an alert that nobody is asked about; say whether it opened or changed something."""
+        line = alert.line
+        self._latest = self._latest if line.timestamp is None else line.timestamp
+        self._ingest.process([Record(self._ingest.next_offset, max(0, self._latest), line.key, line.value, ())], 0)
+        told = [_told(one.value or b"").change for one in self._ingest.take_emitted().enriched]
+        return any(change in _LABELLED for change in told)
+
+    def predict(self, alerts: Iterable[Labelled]) -> list[Prediction]:
+        """Return one prediction for each alert, in their order, with the incidents as they are at the end."""
+        said = []
+        latest = 0
+        for count, alert in enumerate(alerts):
+            line = alert.line
+            latest = latest if line.timestamp is None else line.timestamp
+            self._take(Record(count, max(0, latest), line.key, line.value, ()))
+            said.append(self._prediction(line.number, line.value or b""))
+            if count % _SNAPSHOT_EVERY == _SNAPSHOT_EVERY - 1:
+                self._checkpoint()
+                self.progress(count + 1)
+        return [self._final(one) for one in said]
+
+    def _take(self, record: Record) -> None:
+        self._ingest.process([record], 0)
+        changes = self._ingest.take_emitted().enriched
+        if not changes:
+            return
+        for change in changes:
+            told = _told(change.value or b"")
+            if told.scores:
+                self._scores[told.tenant_id, told.fingerprint] = told.scores
+        records = [self._record_of(change) for change in changes]
+        self._correlate.process(records, 0)
+        for output in self._correlate.take_emitted().correlated:
+            self._hear(output)
+
+    def _record_of(self, change: Output) -> Record:
+        self._changes += 1
+        return Record(self._changes - 1, change.timestamp, change.key, change.value, change.headers)
+
+    def _hear(self, output: Output) -> None:
+        found = _incident(output.value or b"")
+        for alias in found.aliases:
+            self._survivor[alias] = found.incident
+        self._causes[found.incident] = tuple([one["node"] for one in found.root_causes])
+
+    def _prediction(self, number: int, value: bytes) -> Prediction:
+        named = _identity_of(value)
+        if named is None:
+            return Prediction(number, None, "rejected")
+        tenant, fingerprint = named
+        alert = self._ingest.alerts.find(keys.alert(tenant, fingerprint))
+        held = alert.held if alert is not None else ()
+        scores = self._scores.get(named, {})
+        correlator = self._correlate.correlators.get(tenant)
+        return Prediction(
+            number,
+            correlator.incident_of(fingerprint) if correlator is not None else None,
+            "suppressed" if held else "active",
+            held,
+            scores.get("noise"),
+            scores.get("anomaly"),
+        )
+
+    def _final(self, one: Prediction) -> Prediction:
+        incident = one.incident
+        while incident is not None and incident in self._survivor:
+            incident = self._survivor[incident]
+        causes: Sequence[str] = self._causes.get(incident or "", ())
+        return msgspec.structs.replace(one, incident=incident, root_causes=tuple(causes))
+
+    def _checkpoint(self) -> None:
+        steps: tuple[tuple[DictStore, Step], ...] = ((self._rows[0], self._ingest), (self._rows[1], self._correlate))
+        for store, step in steps:
+            store.write(step.snapshot())
+            step.report()
+
+
+def tenants_of(alerts: Iterable[Labelled]) -> list[str]:
+    """Return the tenants of a set, in order."""
+    return sorted({(alert.line.key or b"").decode() for alert in alerts if alert.line.key})
+
+
+def _alert_of(value: bytes) -> NoiseInput | None:
+    """Return what the noise model looks at of an alert, None if it is refused."""
+    try:
+        sent = raw.parse(value)
+        labels = raw.labels_of(sent)
+    except RejectedRecordError:
+        return None
+    at = (None if sent.starts_at is None else to_ms(sent.starts_at)) or 0
+    host = labels.get("host") or labels.get("instance") or ""
+    severity = severity_of(sent.severity) or Severity.WARNING
+    return NoiseInput(at, sent.name, sent.source or "", host, severity)
+
+
+def _identity_of(value: bytes) -> tuple[str, str] | None:
+    """Return tenant and fingerprint of an alert, None if it is refused."""
+    try:
+        sent = raw.parse(value)
+        return sent.tenant_id, sent.fingerprint or fingerprint_of(sent.name, raw.labels_of(sent))
+    except RejectedRecordError:
+        return None

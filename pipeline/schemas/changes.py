@@ -1,0 +1,50 @@
+"""alerts.enriched as those read it who go on with it: what a change says of its alert."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.domain.errors import RejectedRecordError
+from pipeline.domain.reasons import Rejection
+
+
+class Told(msgspec.Struct, gc=False):
+    """One record of alerts.enriched, as far as it matters further on."""
+
+    id: str
+    tenant_id: str
+    fingerprint: str
+    name: str
+    severity: str
+    status: str
+    change: str
+    starts_at: datetime
+    count: int = 1
+    labels: dict[str, str] = {}
+    annotations: dict[str, Any] = {}
+    source: str | None = None
+    verdict: str = "active"
+    suppressed_by: tuple[str, ...] = ()
+    value: float | None = None
+
+
+_decode: Final = msgspec.json.Decoder(Told).decode
+
+
+def parse_change(value: bytes | None) -> Told:
+    """Return what a record of alerts.enriched says.
+
+    Raises:
+        RejectedRecordError: if it is none.
+    """
+    if value is None:
+        raise RejectedRecordError(Rejection.NOT_JSON, "no value. Only the ingest agent writes to this topic")
+    try:
+        return _decode(value)
+    except msgspec.ValidationError as error:
+        raise RejectedRecordError(Rejection.NOT_JSON, f"{error}. Only the ingest agent writes to this topic") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RejectedRecordError(Rejection.NOT_JSON, f"{error}. Only the ingest agent writes to this topic") from None
