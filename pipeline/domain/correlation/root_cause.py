@@ -3,7 +3,8 @@
 Each alert speaks for one node: the one that it is about, or of two nodes the one that the other depends on. It
 speaks the louder the more unusual it is in the tenant's incidents, and the earlier it came. A host speaks louder than
 what runs on it, for its alerts are fewer. A whole (a service) takes the place of its parts where all of them speak, as
-much as they speak alike. Confidences are in proportion to the square of what speaks for a node.
+much as they speak alike. Confidences are in proportion to the square of what
+speaks for a node, and a constant that little evidence does not outweigh.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _COMMON: Final = 1.0  # power of the number of nodes that have an alert of one n
 _CALLS: Final = 0.1  # what alerts about calls count beside alerts about the node itself
 _HOST: Final = 1.5
 _SHARPNESS: Final = 2
+_DOUBT: Final = 16.0  # added to the square of what speaks for each candidate: little evidence makes nobody sure
 _BESIDE: Final = 0.4  # what speaks for a silent node, of what speaks for the loudest one next to it
 _SAID: Final = 0.9  # the confidence of what somebody said
 _EVIDENCE: Final = 3
@@ -63,12 +65,13 @@ def rank(incident: Incident, topology: Topology | None, background: Background, 
     if incident.said_cause:
         others = sum(score**_SHARPNESS for node, score in scores.items() if node != incident.said_cause)
         scores[incident.said_cause] = (others * _SAID / (1.0 - _SAID)) ** (1.0 / _SHARPNESS) if others else 1.0
+    doubt = 0.0 if incident.said_cause else _DOUBT
     best = sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:most]
-    total = sum(score**_SHARPNESS for _, score in best)
+    total = sum(score**_SHARPNESS + doubt for _, score in best)
     return tuple(
         Cause(
             node,
-            score**_SHARPNESS / total if total else 1.0 / len(best),
+            (score**_SHARPNESS + doubt) / total,
             _evidence(node, own, calls, incident, background, topology, begin),
         )
         for node, score in best
