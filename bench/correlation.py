@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 
 DATA = ROOT.parent / "shared" / "data"
 SIGNALS = ("temporal", "labels", "topology", "text", "cooccurrence", "learn_gap", "onset")
+ABLATED = {  # which signals are switched off on which sets, to see what each is worth
+    "ait russellmitchell": SIGNALS,
+    "ait shaw": SIGNALS,
+    "faults overlaid": SIGNALS,
+    "faults overlaid with themselves": ("topology", "learn_gap", "onset"),
+}
 DAY = 86_400_000
 FIVE_MINUTES = 300_000
 
@@ -429,10 +435,11 @@ def main(data: Path | None = None) -> None:
     causes: dict[str, Any] = {}
     rows: list[tuple[object, ...]] = []
     for name, given in sets(data).items():
+        print(f"{name}: {len(given.lines):,} lines")
         found = correlate(given, usual)
         key = "host" if name.startswith("ait") else None
         gaps = {seconds: scores(given.lines, by_time_gap(given.lines, seconds, key)) for seconds in (2, 8, 15, 60)}
-        off = {} if given.topology is None and "mixture" in name else {one: without(given, one) for one in SIGNALS}
+        off = {one: without(given, one) for one in ABLATED.get(name, ())}
         ours = scores(given.lines, found.groups, intervals=True)
         told[name] = {
             "lines": len(given.lines),

@@ -5,7 +5,7 @@ from __future__ import annotations
 GateState = tuple[int, int, float]
 
 WARM = 100  # points, before which nothing is detected
-QUIET = 100  # points after a detection
+QUIET = 60  # points after a detection
 CALM = 20  # points under the level, one after the other, that end what was detected
 CLEARLY = 2.0  # times as unusual as what was detected
 

@@ -73,6 +73,9 @@ def changelog_topics(settings: Settings) -> list[Topic]:
 
 
 _TABLES: Final = {INGEST: INGEST, CORRELATE: "incidents"}
+# A change costs the correlate agent a hundred times what a repeat costs the ingest agent, which waits for it where both
+# are in one process.
+_FEW: Final = 50
 _INPUTS: Final = {INGEST: RAW_TOPIC, CORRELATE: ENRICHED_TOPIC}
 
 
@@ -116,7 +119,7 @@ def _agent(name: str, settings: Settings, metrics: Metrics, health: Health) -> A
         exactly_once=exactly_once,
         interval=(worker.commit_interval if exactly_once else worker.checkpoint_interval).total_seconds(),
         wall_clock=settings.ingest.clock == "wall",
-        max_batch=worker.max_batch,
+        max_batch=worker.max_batch if name == INGEST else min(worker.max_batch, _FEW),
         request_timeout=worker.request_timeout.total_seconds(),
         shutdown_timeout=worker.shutdown_timeout.total_seconds(),
         limits=StoreLimits(worker.block_cache_bytes, worker.write_buffer_bytes),

@@ -16,8 +16,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline.app import CORRELATE, group_of
 from pipeline.dev.collector import Collector
 from pipeline.dev.demo_report import Report, percentile
+from pipeline.dev.incidents import Incidents, injected, write_topologies
 from pipeline.dev.live_alerts import RATE, SECONDS, live_alerts, send_live
 from pipeline.dev.local import PARTITIONS, introduction, running, stopping_on_sigterm, watch
 from pipeline.dev.outcome import Outcome
@@ -27,11 +29,12 @@ from pipeline.kafka_io import Sender
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_catalogue import CACHE_VARIABLE, PREFIX
 from pipeline.topic_admin import lag
-from pipeline.topics import ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW
+from pipeline.topics import ALERTS_CORRELATED, ALERTS_DLQ, ALERTS_ENRICHED, ALERTS_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pipeline.dev.incidents import Judged
     from pipeline.dev.local import Local
     from pipeline.dev.playback import Record
 
@@ -55,11 +58,11 @@ def run_demo(*, hours: float, guarantee: str, stay: bool, as_json: bool) -> None
     with stopping_on_sigterm():
         try:
             with _folder(keep=stay) as folder, running(load_settings(None, own), _environ(own), folder, _say) as local:
-                report, outcome = measure(local, hours=hours, guarantee=guarantee)
+                report, outcome, judged = measure(local, hours=hours, guarantee=guarantee)
                 if as_json:
                     typer.echo(json.dumps(report.as_json(), indent=2))
                 else:
-                    report.show(_console(), outcome.story())
+                    report.show(_console(), outcome.story(), judged)
                 if stay:
                     _say(f"\n{introduction(local)} The data stays in {folder}.")
                     watch(local.worker)
@@ -69,15 +72,18 @@ def run_demo(*, hours: float, guarantee: str, stay: bool, as_json: bool) -> None
                 raise typer.Exit(_INTERRUPTED) from None
 
 
-def measure(local: Local, *, hours: float, guarantee: str) -> tuple[Report, Outcome]:
+def measure(local: Local, *, hours: float, guarantee: str) -> tuple[Report, Outcome, Judged]:
     """Play the recorded hours, then the live alerts; return the figures and what came out.
 
     Raises InfrastructureError where the worker ends, or does not process everything in time.
     """
     episodes = recorded_day(read_episodes(), hours)
-    recorded = list(play(episodes, shift=shift_to_end_at(episodes, datetime.now(UTC))))
-    outcome = Outcome()
+    shift = shift_to_end_at(episodes, datetime.now(UTC))
+    recorded = list(play(episodes, shift=shift))
+    outcome, incidents = Outcome(), Incidents()
+    write_topologies(local.connection, time.time_ns() // 1_000_000)
     with (
+        Collector(local.connection, ALERTS_CORRELATED.name, incidents.take) as correlated,
         Collector(local.connection, ALERTS_ENRICHED.name, outcome.take_change) as changes,
         Collector(local.connection, ALERTS_DLQ.name, outcome.take_dead_letter) as dead_letters,
     ):
@@ -87,6 +93,9 @@ def measure(local: Local, *, hours: float, guarantee: str) -> tuple[Report, Outc
             _wait_until_processed(local, len(recorded), progress)
         _catch_up(local, changes, dead_letters)
         took = outcome.latest - started
+        _wait_until_correlated(local)
+        _catch_up(local, correlated)
+        judged = incidents.judged(injected(episodes, shift))
         _say(f"Measuring latency: {RATE} changes a second for {SECONDS} s")
         live = live_alerts(episodes, RATE * SECONDS // 2)
         due = send_live(Sender(local.connection, ALERTS_RAW.name, linger_ms=0), live)
@@ -114,8 +123,12 @@ def measure(local: Local, *, hours: float, guarantee: str) -> tuple[Report, Outc
         latency_p99_ms=round(percentile(latencies, 0.99), 1),
         dead_letters=dict(outcome.dead_letters.most_common()),
         seen_twice=outcome.twice,
+        incidents=len(incidents.last),
+        large_incidents=judged.incidents,
+        causes_named_first=judged.named_first,
+        causes_named_in_three=judged.named_in_three,
     )
-    return report, outcome
+    return report, outcome, judged
 
 
 def _environ(own: Mapping[str, str]) -> dict[str, str]:
@@ -158,6 +171,20 @@ def _wait_until_processed(local: Local, total: int, progress: Progress | None = 
         if time.monotonic() >= deadline:
             what = f"{left:,} of {total:,} alerts were not processed after {_PROCESSED_S:.0f} s"
             raise InfrastructureError(local.worker.explain(what))
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _wait_until_correlated(local: Local) -> None:
+    deadline = time.monotonic() + _PROCESSED_S
+    settings = Settings()
+    group = group_of(settings, CORRELATE)
+    # The mark that ends a transaction takes an offset that nobody reads.
+    while any(row.lag > 1 for row in lag(local.connection, group, [ALERTS_ENRICHED.name])):
+        local.worker.check()
+        if time.monotonic() >= deadline:
+            raise InfrastructureError(
+                local.worker.explain(f"not all changes were correlated after {_PROCESSED_S:.0f} s")
+            )
         time.sleep(_LOOK_EVERY_S)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from pipeline.dev.incidents import Judged, Said
     from pipeline.dev.outcome import Chapter
 
 
@@ -38,13 +39,19 @@ class Report:
     dead_letters: dict[str, int]
     seen_twice: int
     """Outputs read a second time with the same id, which at_least_once allows."""
+    incidents: int
+    large_incidents: int
+    """Those of five alerts and more."""
+    causes_named_first: int
+    """Large incidents whose likeliest root cause is what the recorded fault was injected into."""
+    causes_named_in_three: int
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures by name."""
         return asdict(self)
 
-    def show(self, console: Console, story: Sequence[Chapter]) -> None:
-        """Print the figures, and what happened to one alert."""
+    def show(self, console: Console, story: Sequence[Chapter], judged: Judged) -> None:
+        """Print the figures, what happened to one alert, and one incident."""
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(justify="left")
         table.add_column(justify="right")
@@ -55,6 +62,8 @@ class Report:
         console.print(table)
         if story:
             _show_story(console, story)
+        if judged.example is not None:
+            _show_incident(console, judged.example, judged.truth)
 
     def _rows(self) -> list[tuple[str, str, str]]:
         dead = ", ".join(f"{name} {count:,}" for name, count in self.dead_letters.items())
@@ -63,6 +72,13 @@ class Report:
             ("unique alerts", f"{self.unique_alerts:,}", ""),
             ("changes out", f"{self.changes_out:,}", f"repeats told once in {self.digest_minutes:g} min"),
             *[(f"  {name}", f"{count:,}", "") for name, count in self.changes.items()],
+            ("incidents", f"{self.incidents:,}", "alerts that belong together; each change on alerts.correlated"),
+            ("  of 5 alerts and more", f"{self.large_incidents:,}", "compared with the faults that were injected"),
+            (
+                "  true cause named first",
+                f"{self.causes_named_first:,}",
+                f"among the first 3: {self.causes_named_in_three:,}",
+            ),
             ("noise reduction", f"{self.noise_reduction:.1%}", "1 - changes out / alerts in"),
             ("throughput", f"{self.alerts_per_second:,.0f}/s", "first produce to last change readable, one worker"),
             ("latency p50", f"{self.latency_p50_ms:.1f} ms", f"produce to readable, at {self.live_rate:g} changes/s"),
@@ -79,6 +95,13 @@ def _show_story(console: Console, story: Sequence[Chapter]) -> None:
     for chapter in story:
         told = chapter.told
         console.print(f"  {chapter.at:<24}  {told.change:<16} {told.severity:<8} fired {told.count} times")
+
+
+def _show_incident(console: Console, incident: Said, truth: str) -> None:
+    console.print(f"\nAn incident of {incident.tenant_id}: {incident.title}, {incident.member_count} alerts")
+    for cause in incident.root_causes[:3]:
+        console.print(f"  {cause['confidence']:>5.0%}  {cause['node']:<24} {'; '.join(cause['evidence'][:2])}")
+    console.print(f"  The fault was injected into {truth}.")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

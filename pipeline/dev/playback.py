@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,7 +27,7 @@ Record = tuple[int, str, bytes]
 
 
 class Episode(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One alert from its start to its end; what the truth about it is stays in the file."""
+    """One alert from its start to its end; what the truth about it is, in `extra`, is not sent."""
 
     tenant_id: str
     name: str
@@ -38,6 +38,7 @@ class Episode(msgspec.Struct, frozen=True, omit_defaults=True):
     annotations: msgspec.Raw = msgspec.Raw(b"{}")
     source: str | None = None
     value: float | None = None
+    extra: dict[str, dict[str, Any]] = {}
 
 
 class Sent(msgspec.Struct, omit_defaults=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.domain.ids import id_from_timer
 from pipeline.domain.severity import LABELS
-from pipeline.domain.timestamps import to_text
+from pipeline.domain.timestamps import to_datetime
 from pipeline.schemas import records
 from pipeline.schemas.records import Output
 
@@ -42,7 +42,7 @@ def incident_output(
     traces: Sequence[tuple[str, bytes]] = (),
 ) -> Output:
     """Return the record that tells of one change of an incident, at `at` (ms)."""
-    said = {"id": record_id, "tenant_id": tenant, "change": event.kind, "at": to_text(at), "about": list(event.about)}
+    said = {"id": record_id, "tenant_id": tenant, "change": event.kind, "at": to_datetime(at), "about": list(event.about)}
     members = event.incident.members[-MEMBERS:]
     if event.kind in _ABOUT_MEMBERS:
         about = set(event.about)
@@ -61,8 +61,8 @@ def incident_of(view: IncidentView, members: Sequence[Member]) -> dict[str, Any]
         "state": view.state,
         "severity": LABELS[view.severity],
         "title": view.title,
-        "first_seen_at": to_text(view.first_seen),
-        "last_seen_at": to_text(view.last_seen),
+        "first_seen_at": to_datetime(view.first_seen),
+        "last_seen_at": to_datetime(view.last_seen),
         "confidence": round(view.confidence, 4),
         "root_causes": [
             {"node": one.node, "confidence": round(one.confidence, 4), "evidence": list(one.evidence)}
@@ -80,7 +80,7 @@ def _member(one: Member) -> dict[str, Any]:
         "fingerprint": one.fingerprint,
         "name": one.name,
         "severity": LABELS[one.severity],
-        "joined_at": to_text(one.joined_at),
+        "joined_at": to_datetime(one.joined_at),
         "active": one.active,
         "suppressed": one.suppressed,
         "strength": round(one.strength, 4),

@@ -116,7 +116,7 @@ def beginnings(pace: Pace, *spans: tuple[float, float, int, bool]) -> list[bool]
     for begin, end, count, again in spans:
         for number in range(count):
             at = round(1000 * (begin + (end - begin) * number / count))
-            pace.add(Beginning(at, f"{at}", again, ()), 10_000)
+            pace.add(Beginning(at, f"{at}", again), 10_000)
             onset.append(pace.is_onset(10_000))
     return onset
 

@@ -101,12 +101,12 @@ class Correlator:
         target = self._open.successor(self._open.by_id[best.incident], seen.at) if best is not None else None
         if current is not None and (target is current or (target is None and self._is_alone(seen, current))):
             self._go_on(seen, current)
-            self._begin(seen, asked, current, again=True)
+            self._begin(seen, current, again=True)
         elif best is not None and target is not None:
             self._join(seen, asked, target, current, signals.links(best), self._likely(best))
             self._open.tell("joined", target, seen.fingerprint)
             self._open.recall(target)
-            self._begin(seen, asked, target, again=current is not None)
+            self._begin(seen, target, again=current is not None)
             self._merge(matches[1:2], target, seen.at)
         elif not seen.suppressed:  # a suppressed alert may join another time; alone it opens no incident
             self._open_for(seen, asked, current, _FIRST)
@@ -149,8 +149,9 @@ class Correlator:
         if current is not None:
             self._open.leave(current, seen.fingerprint, seen.at)
         places = asked.nodes or (place_of(seen.labels) or seen.fingerprint,)
-        sign = Sign(seen.name, seen.at, *subject_of(places, self._open.topology))
-        self._open.join(incident, self._member(seen, why, strength), sign, keys_of(asked))
+        node, is_call = subject_of(places, self._open.topology)
+        sign = Sign(seen.name, seen.at, node, is_call, keys_of(asked))
+        self._open.join(incident, self._member(seen, why, strength), sign)
 
     def _member(self, seen: Seen, why: tuple[Link, ...], strength: float) -> Member:
         return Member(seen.fingerprint, seen.name, seen.severity, seen.at, why, strength, True, seen.suppressed)
@@ -161,7 +162,7 @@ class Correlator:
         self._join(seen, asked, incident, current, why, 1.0)
         self._open.rank(incident)
         self._open.tell("opened", incident, seen.fingerprint)
-        self._begin(seen, asked, incident, again=False)
+        self._begin(seen, incident, again=False)
 
     def _merge(self, second: list[Match], target: Incident, at: int) -> None:
         """Merge the incident that an alert joined with another one that it belongs to as well."""
@@ -172,12 +173,12 @@ class Correlator:
             self._open.merge(other, target)
             self._open.recall(self._open.by_id[self._open.aliases.get(target.id, target.id)])
 
-    def _begin(self, seen: Seen, asked: Asked, incident: Incident, *, again: bool) -> None:
+    def _begin(self, seen: Seen, incident: Incident, *, again: bool) -> None:
         """Note that an alert of an incident began to fire, and split off what begins anew."""
         if not self._settings.onset:
             return
         gap = self._memory.gap
-        incident.pace.add(Beginning(seen.at, seen.fingerprint, again, keys_of(asked)), gap)
+        incident.pace.add(Beginning(seen.at, seen.fingerprint, again), gap)
         if seen.at - incident.first_seen > 2 * gap and incident.pace.is_onset(gap):
             self._open.split(incident)
 
@@ -256,7 +257,7 @@ class Correlator:
         member = source.drop(fingerprint)
         member = msgspec.structs.replace(member, joined_at=now, why=_SAID, strength=1.0, active=True)
         target = to or self._open.open(member, member.name)
-        self._open.join(target, member, sign, ())
+        self._open.join(target, member, sign)
         source.weigh()
         self._open.rank(source)
         self._open.rank(target)

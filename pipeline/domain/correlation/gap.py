@@ -8,6 +8,7 @@ and the shortest gap allowed is the best: a longer one would only tie together w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final, cast
 
 BUCKETS: Final = 40  # each 1.41 times as wide as the one before: 1/8 s to a day
@@ -31,10 +32,7 @@ class Pauses:
 
     def add(self, pause: int) -> None:
         """Count a pause, in ms."""
-        bucket = 0
-        while bucket < BUCKETS - 1 and pause >= _BOUNDS[bucket + 1]:
-            bucket += 1
-        self.counts[bucket] += 1
+        self.counts[max(0, bisect_right(_BOUNDS, pause) - 1)] += 1
         self.total += 1
         if self.total >= _MOST:
             self.counts = [count // 2 for count in self.counts]

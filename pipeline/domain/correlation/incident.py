@@ -17,13 +17,14 @@ _SETS: Final = ("services", "hosts", "hidden", "recalled")
 OPEN, RESOLVED, MERGED = "open", "resolved", "merged"
 
 
-class Sign(msgspec.Struct, frozen=True):
+class Sign(msgspec.Struct, frozen=True, gc=False):
     """What one member says about the cause."""
 
     name: str
     at: int
     node: str  # that it speaks for
     is_call: bool  # it is about a call of that node by another
+    keys: tuple[str, ...] = ()  # under which the index has it
 
 
 class Incident(msgspec.Struct):
@@ -47,6 +48,7 @@ class Incident(msgspec.Struct):
     aliases: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
     ranked_at: int = 0  # when the causes were last ranked
+    ranked_with: int = 0  # signs, then
     rank_at: int = 0  # when they are to be ranked again; 0: when something happens
     hidden: dict[str, None] = msgspec.field(default_factory=dict)  # active members that are suppressed
     recalled: dict[str, None] = msgspec.field(default_factory=dict)  # those of them that were told of

@@ -76,7 +76,7 @@ class OpenIncidents:
                 continue
             if incident.rank_at == at:
                 incident.rank_at = 0
-                self.rank(incident)
+                self._rank_if_it_grew(incident)
             if incident.closes_at == at:
                 self.close(incident)
 
@@ -105,7 +105,7 @@ class OpenIncidents:
         self.by_id[incident.id] = incident
         return incident
 
-    def join(self, incident: Incident, member: Member, sign: Sign, keys: tuple[str, ...]) -> None:
+    def join(self, incident: Incident, member: Member, sign: Sign) -> None:
         """Take an alert in that begins to fire."""
         if len(incident.members) >= self._settings.members:
             over = next((one.fingerprint for one in incident.members.values() if not one.active), None)
@@ -117,7 +117,7 @@ class OpenIncidents:
         incident.closes_at = 0
         incident.weigh()
         self.of[member.fingerprint] = incident.id
-        self.touch(incident, member.name, member.fingerprint, member.joined_at, keys)
+        self.touch(incident, member.name, member.fingerprint, member.joined_at, sign.keys)
         self._rank_later(incident)
 
     def leave(self, incident: Incident, fingerprint: str, at: int) -> None:
@@ -205,7 +205,7 @@ class OpenIncidents:
                 incident.put(msgspec.structs.replace(incident.members[one.fingerprint], active=False))
             else:
                 incident.drop(one.fingerprint)
-            self.join(new, member, sign, one.keys)
+            self.join(new, member, sign)
         new.pace.newest = begun
         incident.gave_way_to = new.id
         if not incident.active:
@@ -231,7 +231,7 @@ class OpenIncidents:
 
     def close(self, incident: Incident) -> None:
         """Resolve an incident, and learn what is usual in one."""
-        self.rank(incident)
+        self._rank_if_it_grew(incident)
         if len(incident.signs) >= _USUAL_FROM:
             self._memory.background.learn((one, sign.name, sign.node) for one, sign in incident.signs.items())
         incident.state = RESOLVED
@@ -244,10 +244,14 @@ class OpenIncidents:
         del self.by_id[incident.id]
         self.tell("resolved", incident)
 
+    def _rank_if_it_grew(self, incident: Incident) -> None:
+        if len(incident.signs) != incident.ranked_with:
+            self.rank(incident)
+
     def rank(self, incident: Incident) -> None:
         """Rank the causes; tell if the likeliest is another one than before."""
         before = incident.causes[0].node if incident.causes else None
-        incident.ranked_at = self.now
+        incident.ranked_at, incident.ranked_with = self.now, len(incident.signs)
         incident.causes = rank(incident, self.topology, self._memory.background, self._settings.root_causes)
         if before is not None and incident.causes and incident.causes[0].node != before:
             self.tell("root_cause", incident, incident.causes[0].node)

@@ -19,13 +19,12 @@ TIMES: Final = 4.0
 _KEPT: Final = 64
 
 
-class Beginning(msgspec.Struct, frozen=True):
+class Beginning(msgspec.Struct, frozen=True, gc=False):
     """One alert that began to fire."""
 
     at: int
     fingerprint: str
     again: bool  # it was part of the incident before, and silent
-    keys: tuple[str, ...]  # of the index
 
 
 class Pace(msgspec.Struct):

@@ -3,8 +3,8 @@
 Each alert speaks for one node: the one that it is about, or of two nodes the one that the other depends on. It
 speaks the louder the more unusual it is in the tenant's incidents, and the earlier it came. A host speaks louder than
 what runs on it, for its alerts are fewer. A whole (a service) takes the place of its parts where all of them speak, as
-much as they speak alike. Confidences are in proportion to the square of what
-speaks for a node, and a constant that little evidence does not outweigh.
+much as they speak alike. An alert that many nodes have at once tells less of each. Confidences go with the square of
+what speaks for a node, and a constant that little evidence does not outweigh.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COMMON: Final = 1.0  # power of the number of nodes that have an alert of one n
 _CALLS: Final = 0.1  # what alerts about calls count beside alerts about the node itself
 _HOST: Final = 1.5
 _SHARPNESS: Final = 2
-_DOUBT: Final = 16.0  # added to the square of what speaks for each candidate: little evidence makes nobody sure
+_DOUBT: Final = 4.0  # added to the square of what speaks for each candidate: little evidence makes nobody sure
 _BESIDE: Final = 0.4  # what speaks for a silent node, of what speaks for the loudest one next to it
 _SAID: Final = 0.9  # the confidence of what somebody said
 _EVIDENCE: Final = 3
@@ -49,6 +49,9 @@ def subject_of(nodes: tuple[str, ...], topology: Topology | None) -> tuple[str, 
 
 def rank(incident: Incident, topology: Topology | None, background: Background, most: int) -> tuple[Cause, ...]:
     """Return the likeliest causes first, at most `most`; their confidences sum to 1."""
+    if len(incident.signs) == 1 and topology is None and not incident.said_cause:  # as most incidents begin
+        fingerprint, sign = next(iter(incident.signs.items()))
+        return (Cause(sign.node, 1.0, (_sentence(fingerprint, sign, background, sign.at),)),)
     own: dict[str, list[Spoken]] = defaultdict(list)
     calls: dict[str, list[Spoken]] = defaultdict(list)
     begin = min((sign.at for sign in incident.signs.values()), default=0)

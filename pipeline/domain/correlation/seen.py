@@ -12,7 +12,7 @@ BEGINS: Final = frozenset({"opened", "reopened", "resumed", "surged", "unsuppres
 """Changes with which an alert may come to another incident. `resumed`: firing again after a pause, while open."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """One change of one alert, as alerts.enriched tells it. Times are milliseconds since 1970."""
 
     fingerprint: str

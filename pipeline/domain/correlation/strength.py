@@ -44,7 +44,7 @@ class Match(NamedTuple):
     heard: dict[str, Heard]  # by signal
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What of an alert is compared."""
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """One reason why an alert belongs to an incident."""
 
     signal: str  # first, temporal, labels, topology, text, cooccurrence, feedback
@@ -15,7 +15,7 @@ class Link(msgspec.Struct, frozen=True):
     detail: str = ""  # the label value, the node or the name that they share
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """One alert of an incident."""
 
     fingerprint: str
@@ -28,7 +28,7 @@ class Member(msgspec.Struct, frozen=True):
     suppressed: bool
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """A candidate for the root cause."""
 
     node: str  # of the topology, a label value, or a fingerprint where alerts name neither
@@ -36,7 +36,7 @@ class Cause(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...]  # sentences for people
 
 
-class IncidentView(msgspec.Struct, frozen=True):
+class IncidentView(msgspec.Struct, frozen=True, gc=False):
     """An incident as it is after a change."""
 
     id: str
@@ -54,7 +54,7 @@ class IncidentView(msgspec.Struct, frozen=True):
     confidence: float  # mean probability that its members belong
 
 
-class IncidentEvent(msgspec.Struct, frozen=True):
+class IncidentEvent(msgspec.Struct, frozen=True, gc=False):
     """One change of one incident."""
 
     kind: str  # opened, joined, left, merged, split, severity, root_cause, resolved, recalled
