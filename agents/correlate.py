@@ -422,4 +422,5 @@ def seen_of(told: Told, at: int) -> Seen:
         text=next((text for text in texts if isinstance(text, str) and text), ""),
         count=told.count,
         output_id=told.id,
+        last_seen=to_ms(told.last_seen_at) or 0,
     )

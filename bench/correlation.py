@@ -193,7 +193,7 @@ def sets(data: Path) -> dict[str, LabelledSet]:
     found = {f"ait {name}": LabelledSet(lines) for name, lines in scenarios.items()}
     noise = list(scenarios.values())
     found["ait mixture"] = LabelledSet(mixture(noise[0], scenarios, fold=2, seed=1, overlap=False))
-    found["ait mixture, overlapping"] = LabelledSet(mixture(noise[-1], scenarios, fold=4, seed=2, overlap=True))
+    found["ait mixture, overlapping"] = LabelledSet(mixture(noise[-1], scenarios, fold=4, seed=3, overlap=True))
     micro, boutique = (Faults(data / "fault_alerts" / name) for name in ("MicroSS", "Online-Boutique-cloudbed-1"))
     both = graph(merged(boutique.topology, micro.topology))
     found["faults overlaid"] = LabelledSet(read(overlaid(boutique, micro)), both)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import figures_models as models
 from bench.report import RESULTS, shown
 
 if TYPE_CHECKING:
@@ -192,6 +193,11 @@ def _suppression(found: dict[str, Any]) -> list[str]:
             )
             for name, one, limit in (("nothing asked", late[0], ""), ("all rules asked", late[1], "< 50 ms"))
         ),
+        *(
+            [("… and changes scored", f"{found['lost_to_scores']:.1%} of that lost", "at most a further 15 %")]
+            if "lost_to_scores" in found
+            else []
+        ),
         ("p99 of a quiet tenant alone", f"{fair['quiet']['p99_ms']:.1f} ms", ""),
         (
             f"… beside a tenant with {fair['storm_rate']:,} alerts/s on its partition",
@@ -248,6 +254,10 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
     ("suppression", "Suppression", _suppression),
     ("decisions", "Decisions", _decisions),
     ("storm_detection", "Storm detection", _storm_detection),
+    ("nab", "Anomalies of metric series", models.nab),
+    ("noise", "Noise", models.noise),
+    ("alert_stream", "Anomalies of the alert stream", models.alert_stream),
+    ("forecast", "Forecasts", models.forecast),
 )
 
 

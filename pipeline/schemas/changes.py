@@ -22,6 +22,7 @@ class Told(msgspec.Struct, gc=False):
     status: str
     change: str
     starts_at: datetime
+    last_seen_at: datetime | None = None
     count: int = 1
     labels: dict[str, str] = {}
     annotations: dict[str, Any] = {}

@@ -15,6 +15,7 @@ BUCKETS: Final = 40  # each 1.41 times as wide as the one before: 1/8 s to a day
 _SHORTEST_MS: Final = 125
 _BOUNDS: Final = [round(_SHORTEST_MS * 2 ** (number / 2)) for number in range(BUCKETS)]
 _ENOUGH: Final = 50  # pauses; fewer say nothing
+_SURE: Final = 2_000  # pauses without a valley; only then is the shortest gap taken
 _FEWEST: Final = 3  # longer than the gap
 _MOST: Final = 20_000  # then every count is halved, so that the newer ones weigh more
 _FOUR_TIMES: Final = 4  # buckets
@@ -72,7 +73,8 @@ class GapModel:
             self._near.add(since_near)
         if self._all.total >= _ENOUGH and self._all.total % 16 == 0:
             found = self._all.valley(self._low, self._high) or self._near.valley(self._low, self._high)
-            self.gap = found or self._low
+            if found or self._all.total >= _SURE:
+                self.gap = found or self._low
 
     def snapshot(self) -> list[object]:
         """Return all there is to keep."""

@@ -17,7 +17,7 @@ class CorrelationSettings(msgspec.Struct, frozen=True):
     onset: bool = True  # split an incident when many of its alerts fire again at once
 
     gap: int = 8_000  # until enough was learned
-    shortest_gap: int = 7_500
+    shortest_gap: int = 4_500
     longest_gap: int = 120_000
 
     # The part that a signal at its strongest, at a pause of nothing, has in belonging together.

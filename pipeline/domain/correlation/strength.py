@@ -2,7 +2,9 @@
 
 Each signal says how much two alerts have to do with each other at the same moment; a pause between them takes from
 it, by half at the tenant's gap. Signals are independent ways to belong together: 1 - Π(1 - strength), a noisy or
-(Pearl 1988). The result is brought to a probability by a logistic curve (Platt 1999).
+(Pearl 1988). In it each signal is weighed by its own pause against the shortest one, and the whole by the shortest: so
+many weak signals never reach across a pause longer than the gap. A logistic curve (Platt 1999) makes a probability of
+it; with slope 1 and shift 0, the defaults, it leaves the strength as it is, for it was found to be calibrated.
 """
 
 from __future__ import annotations
