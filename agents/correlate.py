@@ -414,7 +414,7 @@ def seen_of(told: Told, at: int) -> Seen:
         severity=int(severity),
         firing=told.status == "firing",
         suppressed=told.verdict == "suppressed",
-        change=told.change,
+        change=told.change if told.burst is None else told.burst.kind,
         at=at,
         starts_at=starts_at,
         labels=told.labels,
@@ -423,4 +423,5 @@ def seen_of(told: Told, at: int) -> Seen:
         count=told.count,
         output_id=told.id,
         last_seen=to_ms(told.last_seen_at) or 0,
+        quiet_ms=0 if told.burst is None else told.burst.quiet_ms,
     )

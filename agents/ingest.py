@@ -25,6 +25,7 @@ from agents.telling import Telling
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Body, Observation, Periods
 from pipeline.domain.change import Change
+from pipeline.domain.correlation.bursts import PAUSE_MS
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Rejection, Unchanged
 from pipeline.domain.severity import LABELS, severity_of
@@ -255,6 +256,7 @@ class IngestStep:
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
         touched = self.alerts.dirty.append
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
+        bursts = self.periods.bursts
         for index, (record, sent, memo) in enumerate(zip(rest, arrivals.sent, arrivals.memos, strict=True)):
             at = record.timestamp
             if at > stream_ms:
@@ -294,6 +296,7 @@ class IngestStep:
                 and alert.name == sent.name
                 and alert.tenant == sent.tenant_id
             ):
+                pause = at - alert.last_event
                 alert.count += 1
                 alert.last_seen = alert.last_event = at
                 if sent.value is not None:
@@ -309,6 +312,9 @@ class IngestStep:
                     self._meet(alert, bytes(sent.labels))
                 if pulse.left <= 0 and pulse.look(at):
                     self._begin_storm(alert, record, at)
+                if bursts and (pause >= PAUSE_MS or alert.burst):
+                    self._follow_burst(alert, pause, record, at)
+                    ring_at = timers.next_ms
                 if alert.count == alert.told_count + 1 or (
                     had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000
                 ):
@@ -383,7 +389,7 @@ class IngestStep:
         else:
             self._processed(sent, severity)
             self._count_repeats(alert)  # before its severity changes
-            was_open = alert.open
+            was_open, before = alert.open, alert.last_event
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
             if firing:
@@ -395,6 +401,8 @@ class IngestStep:
             if change is None:
                 self.alerts.remember(arrivals.memos[index], alert)
                 self.alerts.touch(alert)
+                if self.periods.bursts and at >= before:
+                    self._follow_burst(alert, at - before, record, at, origin)
                 self._rearm(alert)
                 return
             body = self._body(sent, extra)
@@ -404,6 +412,22 @@ class IngestStep:
         self.alerts.remember(arrivals.memos[index], alert)
         cause = RecordCause(*origin, record.headers)
         self._rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change.value), cause, at)
+        self._rearm(alert)
+
+    def _follow_burst(
+        self, alert: Alert, pause: int, record: Record, at: int, origin: tuple[str, int, int] | None = None
+    ) -> None:
+        """Tell of a repeat at once if a burst begins with it: correlation must hear of that."""
+        burst = lifecycle.burst(alert, pause)
+        if burst is None:
+            return
+        lifecycle.tell(alert, at)
+        body, tenant = self.alerts.body(alert.key), alert.tenant
+        place = origin or (self.progress.topic, self.progress.partition, record.offset)
+        cause = RecordCause(*place, record.headers)
+        labels, standing = raw.labels_in(body.labels), self.suppression.standing(alert)
+        output_id = cause.id_of(tenant, Change.REPEATED.value)
+        self._telling.change(alert, Change.REPEATED, body, labels, standing, output_id, cause, at, burst=burst)
         self._rearm(alert)
 
     def _pulse(self, alert: Alert, labels: dict[str, str], record: Record, at: int) -> None:

@@ -46,6 +46,7 @@ class Telling:
         cause: Cause,
         at: int,
         scores: Scores = NONE,
+        burst: tuple[str, int] | None = None,
     ) -> None:
         """Tell of a change of an alert, as the alert is after it."""
         output = outputs.change_of(
@@ -62,6 +63,7 @@ class Telling:
             ruling,
             scores=scores.values,
             reasons=scores.reasons,
+            burst=burst,
         )
         self.emitted.enriched.append(output)
         self.tally.told.append((alert.tenant, change))

@@ -88,6 +88,7 @@ def periods(settings: Settings) -> Periods:
         reopen=_ms(ingest.reopen_window),
         delivery=_ms(ingest.delivery_window),
         skew=_ms(ingest.max_future_skew),
+        bursts=ingest.tell_bursts,
     )
 
 

@@ -151,6 +151,11 @@ class Ingest(Section):
         description="How far ahead of the record's own time an alert's timestamps may be; further ones are clamped "
         "and counted. Raise it when senders' clocks are known to be wrong.",
     )
+    tell_bursts: bool = Field(
+        default=True,
+        description="Whether a repeat is told at once that comes after a pause which is long for its alert, or begins "
+        "a surge. The correlate agent places the alert anew by it. At most one record for each burst.",
+    )
     clock: Literal["wall", "event"] = Field(
         "wall",
         description="What time is: `wall` is the clock once a partition has caught up; `event` is always the largest "

@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from pipeline.domain.timers import TimerWheel
     from tables.store import Rows, RowStore
 
-_VERSION = 3
+_VERSION = 4
 _SEVERITIES = tuple(Severity)
 _encode = msgspec.msgpack.Encoder().encode
 # Version, number, name, severity, open, count, starts_at, last_seen, last_event, ends_at, value, told_at, told_count,
-# held, flips, steady_at, shown; then what the sender said.
+# held, flips, steady_at, shown, opened_at, burst; then what the sender said.
 _Row = tuple[
     int, int, str, int, bool, int, int, int, int, int | None, float | None, int, int,
-    tuple[str, ...], tuple[int, ...], int, bool,
+    tuple[str, ...], tuple[int, ...], int, bool, int, int,
     bytes, bytes, str | None, str | None, bytes | None, bool,
 ]  # fmt: skip
-_SAID: Final = 17
+_SAID: Final = 19
 _decode_row = msgspec.msgpack.Decoder(_Row).decode
 # How many alerts one look for cold ones goes through: a few milliseconds, and longer only where far too many came.
 _LOOK_AT = 20_000
@@ -266,7 +266,7 @@ class AlertTable:
         """Return the alert of a row; then its labels as sent, whose its fingerprint is, annotations and source."""
         (
             _, number, name, severity, is_open, count, starts_at, last_seen, last_event, ends_at, value, told_at,
-            told_count, held, flips, steady_at, shown, labels, annotations, source, _, _, own,
+            told_count, held, flips, steady_at, shown, opened_at, burst, labels, annotations, source, _, _, own,
         ) = decoded(key, row, _decode_row, _VERSION)  # fmt: skip
         _, in_key, fingerprint = key.split(b"\0", 2)
         if in_key != self._tenant[0]:
@@ -297,6 +297,8 @@ class AlertTable:
             steady_at,
             shown,
             self._pulse_of(self._tenant[1]),
+            opened_at,
+            burst,
         )
         return alert, labels, own, annotations, source
 
@@ -321,6 +323,8 @@ def _row(alert: Alert, body: Body) -> bytes:
             alert.flips,
             alert.steady_at,
             alert.shown,
+            alert.opened_at,
+            alert.burst,
             body.labels,
             body.annotations,
             body.source,

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from pipeline.domain.severity import Severity
     from tables.store import Rows, RowStore
 
-VERSION = 1
+VERSION = 2
 _ALERTS_IN_A_ROW = 2000  # with the longest keys still less than one batch of Kafka's
 _SLACK = 10_000  # entries that may be out of date before anybody looks
 
-# Key of the alert, open, count, last_seen, last_event, ends_at, value, told_at, told_count.
-Entry = tuple[bytes, bool, int, int, int, int | None, float | None, int, int]
+# Key of the alert, open, count, last_seen, last_event, ends_at, value, told_at, told_count, burst.
+Entry = tuple[bytes, bool, int, int, int, int | None, float | None, int, int, int]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, int, list[Entry]]).decode
 
@@ -112,8 +112,11 @@ class CounterRows:
                 if alert is None or alert.number > number:
                     continue
                 was_open = alert.open
-                _, alert.open, count, last_seen, last_event, alert.ends_at, alert.value, told_at, told_count = entry
+                _, alert.open, count, last_seen, last_event, alert.ends_at, alert.value, told_at, told_count, *rest = (
+                    entry
+                )
                 alert.count = alert.tallied = count
+                (alert.burst,) = rest
                 alert.last_seen, alert.last_event = last_seen, last_seen if last_event == last_seen else last_event
                 alert.told_at, alert.told_count = told_at, told_count
                 if not alert.counted_in:
@@ -137,4 +140,5 @@ def _entry(alert: Alert) -> Entry:
         alert.value,
         alert.told_at,
         alert.told_count,
+        alert.burst,
     )

@@ -16,7 +16,8 @@ from tables import keys
 from tables.store import DictStore
 
 NUMBER = 1  # the place of a row's number, which depends on how many snapshots there were
-PLACES = (4, 5, 7, 8, 9, 10, 11, 12)  # of open, count, last_seen, last_event, ends_at, value, told_at, told_count
+# Of open, count, last_seen, last_event, ends_at, value, told_at, told_count, burst.
+PLACES = (4, 5, 7, 8, 9, 10, 11, 12, 18)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -95,7 +95,7 @@ def make_step(
     partitions: int = 1,
     wall_clock: bool = False,
     on_report: Callable[[IngestStep, Tally], None] = lambda step, tally: None,
-    **periods: int,
+    **periods: Any,
 ) -> IngestStep:
     """Return a step over `store` that keeps every alert in memory."""
     return IngestStep(

@@ -75,7 +75,7 @@ class Report:
             ("incidents", f"{self.incidents:,}", "alerts that belong together; each change on alerts.correlated"),
             ("  of 5 alerts and more", f"{self.large_incidents:,}", "compared with the faults that were injected"),
             (
-                "  true cause named first",
+                "  true cause first",
                 f"{self.causes_named_first:,}",
                 f"among the first 3: {self.causes_named_in_three:,}",
             ),

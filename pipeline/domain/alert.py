@@ -47,6 +47,10 @@ class Alert(msgspec.Struct, gc=False):
     # And not part of it.
     pulse: Any = None  # storms.Pulse: what counts its tenant's alerts
 
+    # Part of it once more: its newest burst, see correlation/bursts.py.
+    opened_at: int = 0  # its first record
+    burst: int = 0  # packed: how long it is, and the pause before it
+
     @property
     def untold(self) -> int:
         """Return how many repeats no record has told of yet."""
@@ -82,4 +86,5 @@ class Periods(msgspec.Struct, frozen=True):
     resolve: int = 5 * 60_000  # without a word for this long an alert is expired
     reopen: int = 30 * 60_000  # firing again this soon after its end is the same trouble
     delivery: int = 5 * 60_000  # the same sender id within this time is one delivery
+    bursts: bool = False  # whether a repeat that begins a burst is told at once
     skew: int = 5 * 60_000  # a timestamp further ahead than this is not believed

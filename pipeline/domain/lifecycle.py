@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain.alert import Alert
 from pipeline.domain.change import Change
+from pipeline.domain.correlation.bursts import Burst
 from pipeline.domain.reasons import Told, Unchanged
 
 if TYPE_CHECKING:
     from pipeline.domain.alert import Observation, Periods
+
+
+_LENGTH_BITS = 3
+_LENGTH = (1 << _LENGTH_BITS) - 1
 
 
 def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert:
@@ -25,7 +30,9 @@ def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert
     at = seen.at
     starts_at = at if seen.starts_at is None else seen.starts_at
     # By position, in the order of the fields: half the cost, and this is what a storm of new alerts does most.
-    return Alert(tenant, fingerprint, name, seen.severity, True, 1, starts_at, at, at, seen.ends_at, seen.value, at, 1)
+    alert = Alert(tenant, fingerprint, name, seen.severity, True, 1, starts_at, at, at, seen.ends_at, seen.value, at, 1)
+    alert.opened_at = at
+    return alert
 
 
 def observe(alert: Alert, seen: Observation, periods: Periods) -> Change | Unchanged | None:
@@ -78,8 +85,21 @@ def _fire_again(alert: Alert, seen: Observation, periods: Periods) -> Change | U
     alert.last_seen = alert.last_event = seen.at
     alert.ends_at = seen.ends_at
     alert.value = seen.value
+    alert.opened_at, alert.burst = seen.at, 0
     tell(alert, seen.at)
     return change
+
+
+def burst(alert: Alert, pause: int) -> tuple[str, int] | None:
+    """Return what a repeat that came after `pause` is told as at once, and the pause before its burst; None: later.
+
+    It is counted already, and is the newest: what is asked is about the records before it.
+    """
+    length, quiet = alert.burst & _LENGTH, alert.burst >> _LENGTH_BITS
+    known = Burst(length, quiet)
+    kind = known.repeat(pause, alert.last_seen - pause - alert.opened_at, alert.count - 2)
+    alert.burst = known.length | known.quiet_ms << _LENGTH_BITS
+    return None if kind is None else (kind, known.quiet_ms)
 
 
 def pass_time(alert: Alert, now: int, periods: Periods) -> Change | None:

@@ -11,6 +11,13 @@ from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Rejection
 
 
+class Burst(msgspec.Struct, gc=False):
+    """Of a repeat that begins a burst."""
+
+    kind: str
+    quiet_ms: int
+
+
 class Told(msgspec.Struct, gc=False):
     """One record of alerts.enriched, as far as it matters further on."""
 
@@ -30,6 +37,7 @@ class Told(msgspec.Struct, gc=False):
     verdict: str = "active"
     suppressed_by: tuple[str, ...] = ()
     value: float | None = None
+    burst: Burst | None = None
 
 
 _decode: Final = msgspec.json.Decoder(Told).decode

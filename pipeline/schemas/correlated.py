@@ -42,7 +42,8 @@ def incident_output(
     traces: Sequence[tuple[str, bytes]] = (),
 ) -> Output:
     """Return the record that tells of one change of an incident, at `at` (ms)."""
-    said = {"id": record_id, "tenant_id": tenant, "change": event.kind, "at": to_datetime(at), "about": list(event.about)}
+    said = {"id": record_id, "tenant_id": tenant, "change": event.kind, "at": to_datetime(at)}
+    said["about"] = list(event.about)
     members = event.incident.members[-MEMBERS:]
     if event.kind in _ABOUT_MEMBERS:
         about = set(event.about)

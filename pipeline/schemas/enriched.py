@@ -24,6 +24,13 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     author: str | msgspec.UnsetType = msgspec.UNSET  # of that version; only where there is a rule
 
 
+class BurstTold(msgspec.Struct, frozen=True, gc=False):
+    """Why a repeat is told at once: `resumed`, after a pause that is long for its alert, or `surged`."""
+
+    kind: str
+    quiet_ms: int  # the pause before the burst
+
+
 class EnrichedAlert(msgspec.Struct, gc=False):
     """One record of alerts.enriched."""
 
@@ -49,6 +56,7 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     decisions: msgspec.Raw  # a list of `Decision`; see schemas/rulings.py
     extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
     score_reasons: Mapping[str, Sequence[object]] | msgspec.UnsetType = msgspec.UNSET  # by score: models.base.Reason
+    burst: BurstTold | msgspec.UnsetType = msgspec.UNSET  # of a repeat that begins one
 
 
 _encoder = msgspec.json.Encoder()

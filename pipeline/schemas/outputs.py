@@ -12,7 +12,7 @@ from pipeline.domain.ids import id_from_record
 from pipeline.domain.severity import LABELS
 from pipeline.domain.timestamps import to_datetime
 from pipeline.schemas import raw, records
-from pipeline.schemas.enriched import SCHEMA, EnrichedAlert, encode
+from pipeline.schemas.enriched import SCHEMA, BurstTold, EnrichedAlert, encode
 from pipeline.schemas.records import Output, origin_text
 from pipeline.schemas.rulings import UNASKED, Ruling, decisions
 
@@ -67,11 +67,13 @@ def change_of(
     told: Told | None = None,
     scores: dict[str, float] = _NO_SCORES,
     reasons: Mapping[str, Sequence[object]] | None = None,
+    burst: tuple[str, int] | None = None,
 ) -> Output:
     """Return the record that tells of `change` of `alert`, as it is after the change.
 
     `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change, and
-    `told` is why it is told at all, where that does not follow from the change. `reasons` are those of the `scores`.
+    `told` is why it is told at all, where that does not follow from the change. `reasons` are those of the
+    `scores`; `burst` is what kind of burst a repeat begins, and the pause before it (ms).
     """
     last_seen = to_datetime(alert.last_seen)
     value = encode(
@@ -98,6 +100,7 @@ def change_of(
             decisions(told or lifecycle.why(change, alert, periods), ruling),
             msgspec.UNSET if body.extra is None else msgspec.Raw(body.extra),
             reasons or msgspec.UNSET,
+            msgspec.UNSET if burst is None else BurstTold(*burst),
         )
     )
     headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]

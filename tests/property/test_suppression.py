@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from tests.step_driver import MINUTE, Driver, Record
 if TYPE_CHECKING:
     from pipeline.domain.alert import Periods
 
-BOTH = st.sampled_from([PERIODS, ODD_PERIODS])
+BOTH = st.sampled_from([PERIODS, msgspec.structs.replace(ODD_PERIODS, bursts=True)])
 
 
 def is_control(record: Record) -> bool:

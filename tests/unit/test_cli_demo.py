@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.dev.demo_report import Report, percentile
+from pipeline.dev.incidents import Incidents, Judged, Said, injected
 from pipeline.dev.live_alerts import live_alerts
 from pipeline.dev.outcome import Outcome, is_live
 from pipeline.dev.playback import Episode
@@ -124,11 +125,75 @@ def test_the_report_shows_what_it_holds() -> None:
         latency_p99_ms=12.0,
         dead_letters={"not_json": 2},
         seen_twice=0,
+        incidents=12,
+        large_incidents=5,
+        causes_named_first=3,
+        causes_named_in_three=4,
+    )
+    incident = Said(
+        "acme",
+        "i-1",
+        "resolved",
+        "SlowQueries on db",
+        7,
+        START,
+        [{"node": "db", "confidence": 0.8, "evidence": ["first"]}],
     )
     screen = io.StringIO()
-    report.show(Console(file=screen, width=120), outcome_of(told(1, "opened"), told(2, "resolved")).story())
+    report.show(
+        Console(file=screen, width=120),
+        outcome_of(told(1, "opened"), told(2, "resolved")).story(),
+        Judged(5, 3, 4, incident, "db"),
+    )
     lines = [" ".join(line.split()) for line in screen.getvalue().splitlines()]
     assert "alerts in 1,000 24 h of two systems, sent again each minute while open" in lines
     assert "noise reduction 90.0% 1 - changes out / alerts in" in lines
     assert "dead letters 2 not_json 2" in lines
+    assert "true cause first 3 among the first 3: 4" in lines
+    assert "An incident of acme: SlowQueries on db, 7 alerts" in lines
+    assert "80% db first" in lines
+    assert "The fault was injected into db." in lines
     assert "2026-11-23T06:02:00Z resolved warning fired 2 times" in lines
+
+
+class Told:
+    """A record of alerts.correlated, as the consumer hands it over."""
+
+    def __init__(self, **fields: object) -> None:
+        said = {
+            "tenant_id": "acme",
+            "incident": "i-1",
+            "change": "joined",
+            "title": "HighCPU",
+            "member_count": 5,
+            "first_seen_at": "2026-11-23T06:01:00Z",
+            "root_causes": [{"node": "db"}, {"node": "cart"}],
+            "aliases": [],
+        }
+        self._value = msgspec.json.encode(said | fields)
+
+    def value(self) -> bytes:
+        return self._value
+
+
+def test_incidents_are_compared_with_the_fault_that_began_before_them() -> None:
+    incidents = Incidents()
+    message: Any
+    for message in (
+        Told(),
+        Told(incident="i-2", root_causes=[{"node": "cart"}, {"node": "db"}]),
+        Told(incident="small", member_count=1),
+        Told(incident="merged", root_causes=[]),
+        Told(incident="i-2", aliases=["merged"], root_causes=[{"node": "cart"}, {"node": "db"}]),
+    ):
+        incidents.take(message, 0.0)
+    episodes = [
+        Episode("acme", "HighCPU", START + timedelta(minutes=at), START + timedelta(hours=1), extra={"truth": truth})
+        for at, truth in (
+            (0, {"incident": "f-1", "root_cause": "db"}),
+            (30, {"incident": "f-2", "root_cause": "cart"}),
+            (31, {"incident": "f-2", "root_cause": "cart"}),
+        )
+    ]
+    judged = incidents.judged(injected(episodes, timedelta(0)))
+    assert (judged.incidents, judged.named_first, judged.named_in_three, judged.truth) == (2, 1, 2, "db")

@@ -136,11 +136,30 @@ def test_an_incident_is_as_severe_as_its_worst_active_member() -> None:
 
 def test_a_suppressed_alert_joins_but_opens_no_incident() -> None:
     acme = correlator()
-    assert acme.observe(seen("Hidden", 0, suppressed=True)) == []
-    assert acme.incident_of("Hidden/web-1") is None
     opened = acme.observe(seen("DiskFull", 1))[0].incident
     assert kinds(acme.observe(seen("AlsoHidden", 2, suppressed=True))) == ["joined"]
     assert acme.incident_of("AlsoHidden/web-1") == opened.id
+
+
+def test_nobody_hears_of_suppressed_alerts_until_one_that_is_not_opens_the_incident_that_they_are_members_of() -> None:
+    acme = correlator()
+    assert acme.observe(seen("Hidden", 0, suppressed=True)) == []
+    assert acme.observe(seen("AlsoHidden", 1, suppressed=True)) == []
+    [opened] = acme.observe(seen("DiskFull", 2))
+    assert (opened.kind, sorted(opened.about)) == ("opened", ["AlsoHidden/web-1", "DiskFull/web-1", "Hidden/web-1"])
+    assert [one.suppressed for one in opened.incident.members] == [True, True, False]
+
+
+def test_an_incident_of_suppressed_alerts_alone_opens_when_one_of_them_is_released_and_ends_silently_otherwise() -> (
+    None
+):
+    acme = correlator()
+    acme.observe(seen("Hidden", 0, suppressed=True))
+    assert kinds(acme.observe(seen("Hidden", 1, "unsuppressed"))) == ["opened"]
+    other = correlator()
+    other.observe(seen("Hidden", 0, suppressed=True))
+    other.observe(seen("Hidden", 1, "resolved", suppressed=True))
+    assert other.pass_time(10**9) == []
 
 
 def test_a_suppressed_member_of_a_serious_incident_is_recalled_once() -> None:

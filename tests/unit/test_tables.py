@@ -134,7 +134,7 @@ def test_an_alert_row_of_another_release_is_refused_with_a_remedy(row: bytes) ->
         table.load()
 
 
-@pytest.mark.parametrize("row", [b"", msgspec.msgpack.encode((2, 7, []))])
+@pytest.mark.parametrize("row", [b"", msgspec.msgpack.encode((3, 7, []))])
 def test_counters_of_another_release_are_refused_with_a_remedy(row: bytes) -> None:
     table, _ = alert_table(DictStore({keys.counters("acme", 7): row}))
     with pytest.raises(InfrastructureError, match="upgrade this worker"):

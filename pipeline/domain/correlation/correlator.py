@@ -108,7 +108,7 @@ class Correlator:
             self._open.recall(target)
             self._begin(seen, target, again=current is not None)
             self._merge(matches[1:2], target, seen.at)
-        elif not seen.suppressed:  # a suppressed alert may join another time; alone it opens no incident
+        else:
             self._open_for(seen, asked, current, _FIRST)
         self._memory.learn(asked)
 
@@ -188,7 +188,7 @@ class Correlator:
         self._touch(seen, incident, min(seen.at, seen.last_seen or seen.at))
         if member.severity != seen.severity or member.suppressed != seen.suppressed:
             incident.put(msgspec.structs.replace(member, severity=seen.severity, suppressed=seen.suppressed))
-            if incident.weigh():
+            if incident.weigh() or not incident.told:
                 self._open.tell("severity", incident, seen.fingerprint)
             self._open.recall(incident)
 

@@ -55,6 +55,7 @@ class Incident(msgspec.Struct):
     said_cause: str = ""  # by feedback
     gave_way_to: str = ""  # the incident that was split off last: what comes now belongs there
     pace: Pace = msgspec.field(default_factory=Pace)
+    told: bool = False  # not while all of its alerts are suppressed: nobody hears of it
 
     def put(self, member: Member) -> None:
         """Take a member in, or in another state."""

@@ -25,6 +25,8 @@ _RANK_AFTER: Final = 5_000  # ms after an alert joined, the causes are ranked an
 _USUAL_FROM: Final = 4  # alerts; smaller incidents say nothing about what is usual in one
 _SERIOUS: Final = 3  # severity error
 
+_AS_OPENED: Final = frozenset(("joined", "left", "severity", "root_cause", "recalled"))
+
 
 class OpenIncidents:
     """Incidents by id, where each firing alert is, and when time alone does something to an incident."""
@@ -56,7 +58,17 @@ class OpenIncidents:
         return events
 
     def tell(self, kind: str, incident: Incident, *about: str) -> None:
-        """Note that something happened to an incident."""
+        """Note that something happened to an incident.
+
+        Nobody hears of one while all of its alerts are suppressed. With the first that is not, it opens, and those are
+        members of it.
+        """
+        if not incident.told:
+            if not any(incident.heard):
+                return
+            incident.told = True
+            if kind in _AS_OPENED:
+                kind, about = "opened", tuple(incident.members)
         self.events.append(IncidentEvent(kind, incident.view(self._settings), about))
 
     # -- time
