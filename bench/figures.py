@@ -257,6 +257,8 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
     ("nab", "Anomalies of metric series", models.nab),
     ("noise", "Noise", models.noise),
     ("alert_stream", "Anomalies of the alert stream", models.alert_stream),
+    ("correlation", "Incidents", models.correlation),
+    ("root_cause", "Root causes", models.root_cause),
     ("forecast", "Forecasts", models.forecast),
 )
 

@@ -123,3 +123,69 @@ def forecast(found: dict[str, Any]) -> list[str]:
         "",
         *table(("scenario", "openings", "AUC (95 %)", "log-loss"), flaps),
     ]
+
+
+def correlation(found: dict[str, Any]) -> list[str]:
+    """Return how well alerts are grouped into incidents."""
+    rows = []
+    for name, one in found["sets"].items():
+        ours = one["ours"]
+        gaps = next(value for key, value in one.items() if key.startswith("time_gap"))
+        best = max(gaps, key=lambda gap: float(gaps[gap]["macro_f1"]))
+        low, high = ours["macro_f1_interval"]
+        rows.append(
+            (
+                name,
+                f"{ours['macro_f1']:.3f} ({low:.2f} to {high:.2f})",
+                f"{ours['pair_f1']:.3f}",
+                f"{ours['groups']:,}",
+                "; ".join(f"{gap} {gaps[gap]['macro_f1']:.3f}" for gap in dict.fromkeys(("2 s", best)) if gap in gaps),
+                f"{one['confidence']['calibration_error']:.3f}",
+                f"{one['microseconds_per_change']:.0f} µs",
+            )
+        )
+    ablation = [
+        (name, *(f"{one[measure]:.3f}" for measure in ("macro_f1", "pair_f1")), f"{one['groups']:,}")
+        for name, one in _without(found).items()
+    ]
+    return [
+        "Every alert of a set in the incident that it was in when it came; noise counts against its group. Intervals",
+        "(95 %) are over incidents; the baseline is a time gap per host or, for faults, for all, that of 2 s and the",
+        "best one. Wanted: AIT-ADS macro F1 ≥ 0.85 with fewer than 5,000 groups, overlaid faults pair-F1 > 0.80;",
+        "aim 0.90 for both; calibration error below 0.1. All sets were looked at while the setting was chosen.",
+        "",
+        *table(
+            ("set", "macro F1", "pair-F1", "groups", "time gap, macro F1", "calibration error", "CPU a change"), rows
+        ),
+        "",
+        "Faults overlaid, one signal switched off:",
+        "",
+        *table(("without", "macro F1", "pair-F1", "groups"), ablation),
+    ]
+
+
+def _without(found: dict[str, Any]) -> dict[str, Any]:
+    overlaid: dict[str, Any] = found["sets"]["faults overlaid"]["without"]
+    return overlaid
+
+
+def root_cause(found: dict[str, Any]) -> list[str]:
+    """Return how high the true root cause is ranked."""
+    names = (("ours", "ranking"), ("earliest_alert", "earliest alert"), ("random", "by chance"))
+    rows = [
+        (
+            name,
+            title,
+            f"{one[key]['first']:.1%} ({one[key]['first_interval'][0]:.0%} to {one[key]['first_interval'][1]:.0%})",
+            f"{one[key]['in_first_three']:.1%}",
+            f"{one[key]['avg_at_5']:.3f}",
+        )
+        for name, one in found["sets"].items()
+        for key, title in names
+    ]
+    return [
+        "The entity that a fault was injected into, in the ranking of the incident that matches the fault best;",
+        "nothing was learned before. Wanted: first for at least 60 %, among the first three for 85 %.",
+        "",
+        *table(("set", "by", "first", "among the first three", "Avg@5"), rows),
+    ]

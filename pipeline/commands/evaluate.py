@@ -39,7 +39,8 @@ def evaluate(
     and topology.yaml if there is one. A set of series is a folder with series/**/*.csv (timestamp,value) and
     windows.json as NAB has it. The truth is taken out before the pipeline sees an alert.
 
-    With --train the labels of another set are learned from first, as if people had said so. To label a day of your
+    With --train the tenants live through another set in the days before, and its labels are learned as if their people
+    had said so of each change. To label a day of your
     own, take `core-alerts tail alerts.raw --json` and add extra.truth to each alert.
 
     \b

@@ -6,6 +6,7 @@ The agents run one behind the other as workers run them, in event time, and are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ from pipeline.domain.correlation.settings import CorrelationSettings
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.fingerprint import fingerprint_of
 from pipeline.domain.severity import Severity, severity_of
-from pipeline.domain.timestamps import to_ms
+from pipeline.domain.timestamps import to_ms, to_text
 from pipeline.replay_run import Record
 from pipeline.schemas import raw
 from tables import keys
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 
     from pipeline.domain.topology import Topology
     from pipeline.evaluation.labelled import Labelled
+    from pipeline.exchange import Line
     from pipeline.schemas.records import Output
     from pipeline.stream.step import Step
 
+_DAY: Final = 24 * 3600 * 1000
 _SNAPSHOT_EVERY: Final = 20_000  # alerts: what is kept until a snapshot must not pile up
 
 
@@ -97,56 +100,54 @@ class Pipeline:
         self._survivor: dict[str, str] = {}
         self._causes: dict[str, tuple[str, ...]] = {}
 
-    def learn(self, alerts: Iterable[Labelled], tenants: Iterable[str]) -> None:
-        """Let the models of `tenants` learn a set and its labels, as if their people had told of each of its changes.
+    def learn(self, alerts: Sequence[Labelled], tenants: Iterable[str], begin: int) -> None:
+        """Let `tenants` live through a set before `begin` (ms), and learn its labels from its changes.
 
-        Of its changes, and not of every repeat: that is what people are told of.
+        As if these were their own alerts of the days before, and their people had told of each change whether they
+        cared: of changes, and not of every repeat, for that is what people are told of.
         """
-        teacher = Pipeline(self.topology, self.settings, self.periods, Defaults.switched_off())
+        last = max((one.line.timestamp or 0 for one in alerts), default=begin)
+        shift = (begin - last) // _DAY * _DAY - _DAY  # the hours of the day stay
         learning = list(tenants)
         for alert in alerts:
-            if not teacher.changed_by(alert):
-                continue
-            found = _alert_of(alert.line.value or b"")
-            if found is not None:
-                for tenant in learning:
+            for tenant in learning:
+                line = moved(alert.line, tenant, shift)
+                changed = self._take(line)
+                found = _alert_of(line.value or b"") if changed else None
+                if found is not None:
                     self._ingest.learn(tenant, found, wanted=alert.truth.wanted)
-
-    def changed_by(self, alert: Labelled) -> bool:
-        """Take in an alert that nobody is asked about; say whether it opened or changed something."""
-        line = alert.line
-        self._latest = self._latest if line.timestamp is None else line.timestamp
-        self._ingest.process([Record(self._ingest.next_offset, max(0, self._latest), line.key, line.value, ())], 0)
-        told = [_told(one.value or b"").change for one in self._ingest.take_emitted().enriched]
-        return any(change in _LABELLED for change in told)
 
     def predict(self, alerts: Iterable[Labelled]) -> list[Prediction]:
         """Return one prediction for each alert, in their order, with the incidents as they are at the end."""
         said = []
-        latest = 0
         for count, alert in enumerate(alerts):
             line = alert.line
-            latest = latest if line.timestamp is None else line.timestamp
-            self._take(Record(count, max(0, latest), line.key, line.value, ()))
+            self._take(line)
             said.append(self._prediction(line.number, line.value or b""))
             if count % _SNAPSHOT_EVERY == _SNAPSHOT_EVERY - 1:
                 self._checkpoint()
                 self.progress(count + 1)
         return [self._final(one) for one in said]
 
-    def _take(self, record: Record) -> None:
+    def _take(self, line: Line) -> bool:
+        """Take an alert in; say whether it opened or changed something."""
+        self._latest = self._latest if line.timestamp is None else line.timestamp
+        record = Record(self._ingest.next_offset, max(0, self._latest), line.key, line.value, ())
         self._ingest.process([record], 0)
         changes = self._ingest.take_emitted().enriched
         if not changes:
-            return
+            return False
+        is_change = False
         for change in changes:
             told = _told(change.value or b"")
+            is_change = is_change or told.change in _LABELLED
             if told.scores:
                 self._scores[told.tenant_id, told.fingerprint] = told.scores
         records = [self._record_of(change) for change in changes]
         self._correlate.process(records, 0)
         for output in self._correlate.take_emitted().correlated:
             self._hear(output)
+        return is_change
 
     def _record_of(self, change: Output) -> Record:
         self._changes += 1
@@ -188,6 +189,21 @@ class Pipeline:
         for store, step in steps:
             store.write(step.snapshot())
             step.report()
+
+
+def moved(line: Line, tenant: str, shift: int) -> Line:
+    """Return an alert as another tenant's, `shift` ms later; one that is no alert as it is."""
+    try:
+        alert = msgspec.json.decode(line.value or b"", type=dict[str, Any])
+        for name in ("starts_at", "ends_at"):
+            at = to_ms(msgspec.convert(alert.get(name), datetime | None))
+            if at is not None:
+                alert[name] = to_text(at + shift)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return line
+    at = None if line.timestamp is None else line.timestamp + shift
+    value = msgspec.json.encode({**alert, "tenant_id": tenant})
+    return line._replace(key=tenant.encode(), value=value, timestamp=at)
 
 
 def tenants_of(alerts: Iterable[Labelled]) -> list[str]:

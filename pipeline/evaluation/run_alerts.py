@@ -40,7 +40,8 @@ def run_alerts(
     pipeline = Pipeline(labelled.read_topology(folder), periods=periods, defaults=defaults, progress=progress)
     alerts = list(labelled.read_alerts(folder))
     if train is not None:
-        pipeline.learn(labelled.read_alerts(train), tenants_of(alerts))
+        begin = next((one.line.timestamp for one in alerts if one.line.timestamp is not None), 0)
+        pipeline.learn(list(labelled.read_alerts(train)), tenants_of(alerts), begin)
     said = pipeline.predict(alerts)
     if predictions is not None:
         with predictions.open("wb") as out:
