@@ -392,10 +392,12 @@ OWN = {
             "_restore",
             "_hand_over",
             "_is_sought",
+            "_is_waiting",
             "_place",
             "_put",
             "_seek_again",
             "_seek_inputs",
+            "_until_taken",
         )
     },
     "BatchConsumerThread": {"fetch_state", "pace"},
