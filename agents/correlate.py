@@ -28,7 +28,7 @@ from pipeline.domain.topology_part import TopologyPart, joined
 from pipeline.schemas import outputs, own
 from pipeline.schemas.changes import parse_change
 from pipeline.schemas.control import rule_of
-from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_newer, parse_control
+from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_outdated, parse_control
 from pipeline.schemas.correlated import CORRELATED_TOPIC, incident_output, output_id
 from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC
 from tables import keys
@@ -87,8 +87,6 @@ class Emitted:
 class CorrelateTally:
     """What was counted since the last report."""
 
-    changes: int = 0
-    again: int = 0
     told: Counter[str] = field(default_factory=Counter)
     rejected: Counter[Rejection] = field(default_factory=Counter)
 
@@ -227,11 +225,7 @@ class CorrelateStep:
             )
             self._emitted.dead.append(dead)
             return
-        if self._ids.is_again(told.id):
-            self._tally.again += 1
-            return
-        self._tally.changes += 1
-        if told.source == own.SOURCE:
+        if self._ids.is_again(told.id) or told.source == own.SOURCE:
             return
         tenant = told.tenant_id
         correlator = self._of(tenant)
@@ -279,8 +273,7 @@ class CorrelateStep:
         if isinstance(given, Tombstone):
             rule, value = None, None
         else:
-            newest = None if known is None else parse_control(as_bytes(key), known)
-            if isinstance(newest, ControlRecord) and not is_newer(given, newest):
+            if is_outdated(given, known):
                 return Unchanged.OLDER_VERSION
             rule, value = _rule_in(given), given.value
         self._table.put(*key, now, value)

@@ -256,7 +256,7 @@ class IngestStep:
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
         touched = self.alerts.dirty.append
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
-        bursts = self.periods.bursts
+        bursts, in_burst = self.periods.bursts, lifecycle.IN_BURST
         for index, (record, sent, memo) in enumerate(zip(rest, arrivals.sent, arrivals.memos, strict=True)):
             at = record.timestamp
             if at > stream_ms:
@@ -312,7 +312,7 @@ class IngestStep:
                     self._meet(alert, bytes(sent.labels))
                 if pulse.left <= 0 and pulse.look(at):
                     self._begin_storm(alert, record, at)
-                if bursts and (pause >= PAUSE_MS or alert.burst):
+                if bursts and (pause >= PAUSE_MS or alert.burst & in_burst):
                     self._follow_burst(alert, pause, record, at)
                     ring_at = timers.next_ms
                 if alert.count == alert.told_count + 1 or (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.base import State
     from pipeline.domain.alert import Alert
     from pipeline.domain.opinion import Opinion
+    from pipeline.domain.severity import Severity
     from tables.store import Rows, RowStore
 
 ANOMALY: Final = "anomaly"
@@ -30,7 +31,7 @@ NAME: Final = "scores"
 VERSION: Final = 1
 TENANTS: Final = 1_000
 """Tenants of a partition whose models are in memory; those of others wait in the store."""
-_SCORED: Final = frozenset((Change.OPENED, Change.REOPENED, Change.SEVERITY_RAISED, Change.SEVERITY_LOWERED))
+SCORED: Final = frozenset((Change.OPENED, Change.REOPENED, Change.SEVERITY_RAISED, Change.SEVERITY_LOWERED))
 _REASONS: Final = 3  # that a record tells of each score
 
 
@@ -101,17 +102,16 @@ class Scoring:
 
     def score(self, alert: Alert, change: Change, labels: Mapping[str, str], source: str | None, at: int) -> Scores:
         """Return the scores of a change, and learn from it."""
-        if change not in _SCORED:
+        if change not in SCORED:
             return NONE
         models = self._of(alert.tenant)
-        host = labels.get("host") or labels.get("instance") or ""
-        seen = StreamInput(at, alert.name, host)
+        seen = StreamInput(at, alert.name, _host_of(labels))
         scored = models.stream.score(seen)
         models.stream.learn(seen)
         self._journal.happened(alert.tenant, Learned(seen), at)
         values = {ANOMALY: round(scored.score, 4)}
         reasons = {ANOMALY: scored.reasons[:_REASONS]} if scored.score > 0 else {}
-        asked = NoiseInput(at, alert.name, source or "", host, alert.severity, scored.score)
+        asked = noise_input(at, alert.name, source, labels, alert.severity, scored.score)
         if models.noise.model.labels(asked):
             noise = models.noise.score(asked)
             values[NOISE] = round(noise.score, 4)
@@ -150,6 +150,17 @@ class Scoring:
             if not self._journal.is_written(tenant):
                 return
             del self._models[tenant]
+
+
+def noise_input(
+    at: int, name: str, source: str | None, labels: Mapping[str, str], severity: Severity, anomaly: float = 0.0
+) -> NoiseInput:
+    """Return an alert as the noise model sees it."""
+    return NoiseInput(at, name, source or "", _host_of(labels), severity, anomaly)
+
+
+def _host_of(labels: Mapping[str, str]) -> str:
+    return labels.get("host") or labels.get("instance") or ""
 
 
 def alert_of(opinion: Opinion) -> NoiseInput:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import figures_models as models
+from bench.figures_models import table
 from bench.report import RESULTS, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
 PAGE = Path(__file__).parent.parent / "docs" / "figures.md"
 _HEAD = """# Figures
@@ -53,11 +54,6 @@ def _machine(facts: dict[str, Any], name: str) -> str:
         f"Kafka {facts['kafka']} on the same machine, load {facts['load_before']} around the end of the run; "
         f"{facts['date'][:10]}, commit {facts['commit']}{changed}. Raw: [{name}.json](../bench/results/{name}.json).\n"
     )
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def _rate(value: float) -> str:
@@ -103,7 +99,7 @@ def _throughput(found: dict[str, Any]) -> list[str]:
             "40k/s (aim 80k/s)",
         ),
     ]
-    return _table(("what", "measured", "ratio", "wanted"), rows)
+    return table(("what", "measured", "ratio", "wanted"), rows)
 
 
 def _growth(found: dict[str, Any]) -> list[str]:
@@ -114,7 +110,7 @@ def _growth(found: dict[str, Any]) -> list[str]:
     return [
         "Repeats from a backlog, by a worker that was restarted with its state; no cliff is wanted.",
         "",
-        *_table(("open alerts", "measured", "resident memory"), rows),
+        *table(("open alerts", "measured", "resident memory"), rows),
     ]
 
 
@@ -138,7 +134,7 @@ def _latency(found: dict[str, Any]) -> list[str]:
         f"lingers {found['linger_ms']} ms. Producer, broker, worker and two readers share the machine, and the rows",
         "without a worker say what that alone costs in the same run.",
         "",
-        *_table(("guarantee", "what", "p50", "p99", "p99.9", "max", "wanted"), rows),
+        *table(("guarantee", "what", "p50", "p99", "p99.9", "max", "wanted"), rows),
     ]
 
 
@@ -151,7 +147,7 @@ def _recovery(found: dict[str, Any]) -> list[str]:
         ("… after a warm restart", f"{found['resident_after_warm_bytes'] / 1e6:.0f} MB", ""),
         ("… after a cold recovery", f"{found['resident_after_cold_bytes'] / 1e6:.0f} MB", ""),
     ]
-    return [f"{found['open_alerts']:,} open alerts.", "", *_table(("what", "measured", "wanted"), rows)]
+    return [f"{found['open_alerts']:,} open alerts.", "", *table(("what", "measured", "wanted"), rows)]
 
 
 def _faults(found: dict[str, Any]) -> list[str]:
@@ -173,7 +169,7 @@ def _faults(found: dict[str, Any]) -> list[str]:
         "the pure pipeline over the same records. Nothing may be lost, counted twice or different; an output may",
         "appear again, with the same id, under at_least_once only.",
         "",
-        *_table((*titles, "ready again (worst)", "verdict", "remark"), rows),
+        *table((*titles, "ready again (worst)", "verdict", "remark"), rows),
     ]
 
 
@@ -209,7 +205,7 @@ def _suppression(found: dict[str, Any]) -> list[str]:
         f"{found['silences']} active silences, {found['inhibit_rules']} inhibit rules and storm, flap and throttle",
         f"policies for each of {found['tenants']} tenants. Most of the cost is that of alerts that open, at the start.",
         "",
-        *_table(("what", "measured", "wanted"), rows),
+        *table(("what", "measured", "wanted"), rows),
     ]
 
 
@@ -224,7 +220,7 @@ def _decisions(found: dict[str, Any]) -> list[str]:
         f"of them exclude), and with {found['inhibit_rules']} inhibit rules and {found['open_alerts']:,} open alerts "
         "(wanted: < 20 µs).",
         "",
-        *_table(("what", "measured"), rows),
+        *table(("what", "measured"), rows),
     ]
 
 
@@ -241,7 +237,7 @@ def _storm_detection(found: dict[str, Any]) -> list[str]:
         "There are only four such minutes in the two scenarios that are here, and the setting was chosen after",
         "looking at them.",
         "",
-        *_table(("scenario", "found", "false", "missed", "F1 (aim 0.95)"), rows),
+        *table(("scenario", "found", "false", "missed", "F1 (aim 0.95)"), rows),
     ]
 
 

@@ -22,7 +22,7 @@ from pipeline.domain.storms import StormPolicy
 from pipeline.domain.suppressors import named
 from pipeline.domain.tenants import TenantPolicy
 from pipeline.schemas.control import rule_of
-from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_newer, parse_control
+from pipeline.schemas.control_records import ControlRecord, Tombstone, as_bytes, is_outdated, parse_control
 from tables.unreadable import unreadable
 
 if TYPE_CHECKING:
@@ -79,10 +79,8 @@ class Control:
             self._remove(*key, cause, now)
             self._heed(key, known, None)
             return None
-        if known is not None:
-            newest = parse_control(as_bytes(key), known)
-            if isinstance(newest, ControlRecord) and not is_newer(given, newest):
-                return Unchanged.OLDER_VERSION
+        if is_outdated(given, known):
+            return Unchanged.OLDER_VERSION
         if given.deleted:
             self._table.put(*key, now, given.value)
             self._remove(*key, cause, now)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 _LENGTH_BITS = 3
-_LENGTH = (1 << _LENGTH_BITS) - 1
+IN_BURST = (1 << _LENGTH_BITS) - 1
+"""The bits of an alert's `burst` that say how long it is: 0, and a repeat without a pause before it means nothing."""
 
 
 def opened(tenant: str, fingerprint: str, name: str, seen: Observation) -> Alert:
@@ -95,7 +96,7 @@ def burst(alert: Alert, pause: int) -> tuple[str, int] | None:
 
     It is counted already, and is the newest: what is asked is about the records before it.
     """
-    length, quiet = alert.burst & _LENGTH, alert.burst >> _LENGTH_BITS
+    length, quiet = alert.burst & IN_BURST, alert.burst >> _LENGTH_BITS
     known = Burst(length, quiet)
     kind = known.repeat(pause, alert.last_seen - pause - alert.opened_at, alert.count - 2)
     alert.burst = known.length | known.quiet_ms << _LENGTH_BITS

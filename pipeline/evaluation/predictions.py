@@ -13,8 +13,8 @@ import msgspec
 
 from agents.correlate import CorrelateStep
 from agents.ingest import RAW_TOPIC, IngestStep
+from agents.scoring import SCORED, noise_input
 from agents.suppress.defaults import Defaults
-from models.noise import NoiseInput
 from pipeline.domain.alert import Periods
 from pipeline.domain.correlation.settings import CorrelationSettings
 from pipeline.domain.errors import RejectedRecordError
@@ -29,6 +29,7 @@ from tables.store import DictStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from models.noise import NoiseInput
     from pipeline.domain.topology import Topology
     from pipeline.evaluation.labelled import Labelled
     from pipeline.exchange import Line
@@ -64,7 +65,6 @@ class _Incident(msgspec.Struct):
     root_causes: list[dict[str, Any]] = []
 
 
-_LABELLED: Final = frozenset(("opened", "reopened", "severity_raised", "severity_lowered"))
 _told = msgspec.json.Decoder(_Told).decode
 _incident = msgspec.json.Decoder(_Incident).decode
 
@@ -140,7 +140,7 @@ class Pipeline:
         is_change = False
         for change in changes:
             told = _told(change.value or b"")
-            is_change = is_change or told.change in _LABELLED
+            is_change = is_change or told.change in SCORED
             if told.scores:
                 self._scores[told.tenant_id, told.fingerprint] = told.scores
         records = [self._record_of(change) for change in changes]
@@ -219,9 +219,7 @@ def _alert_of(value: bytes) -> NoiseInput | None:
     except RejectedRecordError:
         return None
     at = (None if sent.starts_at is None else to_ms(sent.starts_at)) or 0
-    host = labels.get("host") or labels.get("instance") or ""
-    severity = severity_of(sent.severity) or Severity.WARNING
-    return NoiseInput(at, sent.name, sent.source or "", host, severity)
+    return noise_input(at, sent.name, sent.source, labels, severity_of(sent.severity) or Severity.WARNING)
 
 
 def _identity_of(value: bytes) -> tuple[str, str] | None:

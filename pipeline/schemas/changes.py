@@ -53,7 +53,5 @@ def parse_change(value: bytes | None) -> Told:
         raise RejectedRecordError(Rejection.NOT_JSON, "no value. Only the ingest agent writes to this topic")
     try:
         return _decode(value)
-    except msgspec.ValidationError as error:
-        raise RejectedRecordError(Rejection.NOT_JSON, f"{error}. Only the ingest agent writes to this topic") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise RejectedRecordError(Rejection.NOT_JSON, f"{error}. Only the ingest agent writes to this topic") from None

@@ -202,6 +202,14 @@ def is_newer(one: ControlRecord, other: ControlRecord) -> bool:
     return (one.version, one.updated_at, one.value) > (other.version, other.updated_at, other.value)
 
 
+def is_outdated(given: ControlRecord, known: bytes | None) -> bool:
+    """Say whether the record that is known of the same rule holds, and `given` does not."""
+    if known is None:
+        return False
+    newest = parse_control(as_bytes(given.key), known)
+    return isinstance(newest, ControlRecord) and not is_newer(given, newest)
+
+
 def as_bytes(key: ControlKey) -> bytes:
     """Return the key as Kafka has it."""
     return str(key).encode()
