@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from agents.intake import Intake
+from agents.placed import Placed
 from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
 from models import snapshot
@@ -91,7 +92,7 @@ class CorrelateTally:
     rejected: Counter[Rejection] = field(default_factory=Counter)
 
 
-class CorrelateStep:
+class CorrelateStep(Placed):
     """Everything the correlate agent does to one partition of alerts.enriched."""
 
     def __init__(
@@ -164,11 +165,6 @@ class CorrelateStep:
     # -- time
 
     @property
-    def next_offset(self) -> int:
-        """Return the offset of the next record to process; 0 before the first."""
-        return self.progress.offset
-
-    @property
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
         return self._timers[0][0] if self._timers else _NEVER
@@ -239,16 +235,6 @@ class CorrelateStep:
             self._tell(tenant, events, cause, told.id, at)
 
     # -- control
-
-    @property
-    def control_offset(self) -> int:
-        """Return the next offset of the control topic; 0 before the first."""
-        return self.progress.control_offset
-
-    @property
-    def reach(self) -> int:
-        """Return the input offset before which a run from the last snapshot on must stop to make another one."""
-        return self.progress.reach
 
     def seal_control(self, control: Sequence[Record]) -> None:
         """Take control records in, for the next snapshot to carry and `apply_control` to apply."""

@@ -16,6 +16,7 @@ import msgspec
 
 from agents.intake import Intake
 from agents.origins import Origins, came_from_of
+from agents.placed import Placed
 from agents.scoring import NONE, Scoring
 from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
@@ -64,7 +65,7 @@ _encode_json = msgspec.json.Encoder(order="deterministic").encode
 _NOTHING_SAID: Final = b"{}"
 
 
-class IngestStep:
+class IngestStep(Placed):
     """Everything the ingest agent does to one partition of alerts.raw."""
 
     def __init__(
@@ -138,11 +139,6 @@ class IngestStep:
         self.apply_control()  # it was sealed that these came here; what they caused may not have left
 
     # -- time
-
-    @property
-    def next_offset(self) -> int:
-        """Return the offset of the next record to process; 0 before the first."""
-        return self.progress.offset
 
     @property
     def next_timer_ms(self) -> int:
@@ -513,16 +509,6 @@ class IngestStep:
         self._telling.own(tenant, own, cause, at)
 
     # -- control
-
-    @property
-    def control_offset(self) -> int:
-        """Return the next offset of the control topic; 0 before the first."""
-        return self.progress.control_offset
-
-    @property
-    def reach(self) -> int:
-        """Return the input offset before which a run from the last snapshot on must stop to make another one."""
-        return self.progress.reach
 
     def seal_control(self, control: Sequence[Record]) -> None:
         """Take control records in, for the next snapshot to carry and `apply_control` to apply."""
