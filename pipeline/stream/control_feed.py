@@ -108,6 +108,8 @@ class ControlFeed:
                 except (KafkaError, OSError) as error:
                     raise unreadable(error) from error
             for tp, records in fetched.items():
+                if self._wanted is not None:
+                    break  # these are read again, behind what lies before them: alone they would hide it for ever
                 await take(tp.partition, records)
             if not fetched and not self._reads:
                 await asyncio.sleep(_IDLE_SECONDS)
