@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from agents.correlators import TENANTS, Correlators
 from agents.intake import Intake
 from agents.placed import Placed
+from agents.seen import seen_of
 from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
-from models import snapshot
-from pipeline.domain.correlation.correlator import Correlator
-from pipeline.domain.correlation.seen import Feedback, Seen
+from pipeline.domain.correlation.seen import Feedback
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.opinion import OF_ALERTS, Opinion
 from pipeline.domain.reasons import Rejection, Unchanged
-from pipeline.domain.severity import severity_of
-from pipeline.domain.timestamps import to_ms
-from pipeline.domain.topology_part import TopologyPart, joined
+from pipeline.domain.topology_part import TopologyPart
 from pipeline.schemas import outputs, own
 from pipeline.schemas.changes import parse_change
 from pipeline.schemas.control import rule_of
@@ -35,36 +30,22 @@ from pipeline.schemas.outputs import DEAD_TOPIC, ENRICHED_TOPIC
 from tables import keys
 from tables.control import ControlTable
 from tables.ids import IdTable
-from tables.journal import Journal
 from tables.progress import Progress, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agents.suppress.cause import Cause
     from pipeline.domain.correlation.settings import CorrelationSettings
     from pipeline.domain.correlation.views import IncidentEvent
     from pipeline.domain.topology import Topology
-    from pipeline.schemas.changes import Told
     from pipeline.schemas.control import Rule
     from pipeline.schemas.control_records import ControlKey
     from pipeline.schemas.records import Output, Record
     from tables.store import Rows, RowStore
 
-NAME: Final = "correlator"
-VERSION: Final = 1
 KINDS: Final = frozenset(("topology", "feedback"))
 """The kinds of control records that this agent follows."""
-_NEVER: Final = 1 << 62
-_SUMMARIES: Final = ("summary", "description", "message")
-
-
-class Happened(msgspec.Struct, array_like=True, frozen=True):
-    """One thing that happened to a tenant: a change was seen, time passed, or somebody said something."""
-
-    seen: Seen | None = None
-    passed: int = 0  # the time; without anything else, it passed
-    said: Feedback | None = None
 
 
 @dataclass(slots=True)
@@ -103,21 +84,17 @@ class CorrelateStep(Placed):
         partitions: int,
         settings: CorrelationSettings,
         topology: Topology | None = None,
+        tenants: int = TENANTS,
         on_report: Callable[[CorrelateStep, CorrelateTally], None] = lambda step, tally: None,
     ) -> None:
         self.progress = Progress(ENRICHED_TOPIC, partition, partitions)
-        self.correlators: dict[str, Correlator] = {}
-        self._settings = settings
-        self._topology = topology
+        self.correlators = Correlators(store, settings, topology, tenants)
         self._on_report = on_report
-        self._journal = Journal(store, Happened)
         self._table = ControlTable(store)
-        self._parts: dict[str, dict[str, TopologyPart]] = {}  # of topologies, by tenant and id
         self._control = Intake(
             self._table, partition, apply=self._apply, reject=lambda *_: None, ignore=lambda why: None
         )
         self._ids = IdTable(store)
-        self._timers: list[tuple[int, str]] = []
         self._emitted = Emitted()
         self._tally = CorrelateTally()
         self.is_fresh = store.get(keys.PROGRESS) is None
@@ -129,45 +106,25 @@ class CorrelateStep(Placed):
             return
         self.progress = read_progress(stored, self.progress)
         self._ids.load()
-        for tenant, key, _, value in self._table.rules():
-            rule = _rule_in(parse_control(key, value))
-            if isinstance(rule, TopologyPart):
-                self._parts.setdefault(tenant, {})[rule.ref.id] = rule
-        for tenant, whole, since in self._journal.load():
-            correlator = self._new(tenant) if whole is None else self._restored(tenant, whole)
-            self.correlators[tenant] = correlator
-            for entry in since:
-                if entry.seen is not None:
-                    correlator.observe(entry.seen)
-                elif entry.said is not None:
-                    correlator.apply_feedback(entry.said, entry.passed)
-                else:
-                    correlator.pass_time(entry.passed)
-            self._arm(tenant, correlator)
+        self.correlators.load(self._parts())
         if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
             self.advance(self.progress.tick_ms)
         self._control.resume()
         self.apply_control()  # it was sealed that these came here; what they caused may not have left
 
-    def _new(self, tenant: str) -> Correlator:
-        return Correlator(tenant, self._settings, self._topology_of(tenant))
-
-    def _of(self, tenant: str) -> Correlator:
-        correlator = self.correlators.get(tenant)
-        if correlator is None:
-            correlator = self.correlators[tenant] = self._new(tenant)
-        return correlator
-
-    def _restored(self, tenant: str, whole: bytes) -> Correlator:
-        known: Any = snapshot.unpack(NAME, VERSION, whole)
-        return Correlator.restore(tenant, self._settings, self._topology_of(tenant), known)
+    def _parts(self) -> Iterator[tuple[str, TopologyPart]]:
+        """Yield the parts of topologies in force, each with its tenant."""
+        for tenant, key, _, value in self._table.rules():
+            rule = _rule_in(parse_control(key, value))
+            if isinstance(rule, TopologyPart):
+                yield tenant, rule
 
     # -- time
 
     @property
     def next_timer_ms(self) -> int:
         """Return when time alone next may cause something."""
-        return self._timers[0][0] if self._timers else _NEVER
+        return self.correlators.next_time
 
     def seal(self, wall_ms: int, *, tick: bool) -> None:
         """Take the wall clock in. The next snapshot carries it, and with `tick` that time moves on to it."""
@@ -178,20 +135,11 @@ class CorrelateStep(Placed):
         """Let time pass to `now_ms`."""
         self.progress.tick_ms = 0
         self.progress.stream_ms = max(self.progress.stream_ms, now_ms)
-        while self._timers and self._timers[0][0] <= now_ms:
-            due, tenant = heappop(self._timers)
-            correlator = self.correlators[tenant]
-            if correlator.next_time != due:
-                continue  # it was moved, and the other one is in here as well
+        while (found := self.correlators.next_due(now_ms)) is not None:
+            due, tenant = found
             cause = TimerCause(self.progress.partition, due)
-            self._journal.happened(tenant, Happened(passed=due), due)
-            self._tell(tenant, correlator.pass_time(due), cause, cause.id_of(tenant, "incidents"), due)
-            self._arm(tenant, correlator)
-
-    def _arm(self, tenant: str, correlator: Correlator) -> None:
-        due = correlator.next_time
-        if due is not None:
-            heappush(self._timers, (due, tenant))
+            events = self.correlators.pass_time(tenant, due)
+            self._tell(tenant, events, cause, cause.id_of(tenant, "incidents"), due)
 
     # -- records
 
@@ -224,12 +172,7 @@ class CorrelateStep(Placed):
         if self._ids.is_again(told.id) or told.source == own.SOURCE:
             return
         tenant = told.tenant_id
-        correlator = self._of(tenant)
-        armed = correlator.next_time
-        events = correlator.observe(seen)
-        self._journal.happened(tenant, Happened(seen), at)
-        if correlator.next_time != armed:
-            self._arm(tenant, correlator)
+        events = self.correlators.observe(tenant, seen)
         if events:
             cause = RecordCause(ENRICHED_TOPIC, self.progress.partition, record.offset, record.headers)
             self._tell(tenant, events, cause, told.id, at)
@@ -264,22 +207,10 @@ class CorrelateStep(Placed):
             rule, value = _rule_in(given), given.value
         self._table.put(*key, now, value)
         if key.kind == "topology":
-            self._parts.setdefault(key.tenant_id, {}).pop(key.id, None)
-            if isinstance(rule, TopologyPart):
-                self._parts[key.tenant_id][key.id] = rule
-            self._draw(key.tenant_id)
+            self.correlators.draw(key.tenant_id, key.id, rule if isinstance(rule, TopologyPart) else None)
         else:
             self._heed(key, before, rule, cause, now)
         return None
-
-    def _draw(self, tenant: str) -> None:
-        """Let a tenant's topology hold as its records say now."""
-        correlator = self._of(tenant)
-        correlator.set_topology(self._topology_of(tenant))
-        self._journal.write_whole(tenant)  # what happened before happened under another one
-
-    def _topology_of(self, tenant: str) -> Topology | None:
-        return joined(self._parts.get(tenant, {}).values()) or self._topology
 
     def _heed(self, key: ControlKey, before: Rule | None, rule: Rule | None, cause: RecordCause, now: int) -> None:
         """Let what somebody says of an incident be learned, or unlearned where it is taken back."""
@@ -291,16 +222,13 @@ class CorrelateStep(Placed):
         spoken = rule if isinstance(rule, Opinion) else before
         if not isinstance(spoken, Opinion) or spoken.says in OF_ALERTS:
             return
-        correlator = self._of(tenant)
-        events = correlator.apply_feedback(said, now)
-        self._journal.happened(tenant, Happened(said=said, passed=now), now)
-        self._arm(tenant, correlator)
+        events = self.correlators.apply_feedback(tenant, said, now)
         self._tell(tenant, events, cause, cause.id_of(tenant, "incidents"), now)
 
     @property
     def open_count(self) -> int:
         """Return how many incidents are open."""
-        return sum(correlator.open_count for correlator in self.correlators.values())
+        return self.correlators.open_count
 
     # -- outputs
 
@@ -317,12 +245,14 @@ class CorrelateStep(Placed):
 
     def _recall(self, tenant: str, event: IncidentEvent, cause: Cause, record_id: str, at: int) -> None:
         """Raise the recall alarm for hidden alerts that belong to a serious incident."""
-        members = {one.fingerprint: one for one in event.incident.members}
+        members = {one.fingerprint: one for one in event.incident.only(event.about)}
         for number, fingerprint in enumerate(event.about):
             member = members.get(fingerprint)
             if member is None:
                 continue
-            alarm = tellings.suppressed_in_incident(tenant, fingerprint, member.name, (), event.incident.id, at)
+            alarm = tellings.suppressed_in_incident(
+                tenant, fingerprint, member.name, member.suppressed_by, event.incident.id, at
+            )
             own_id = output_id(tenant, f"{record_id}/recall", number)
             self._emitted.enriched.append(
                 own.own_output(tenant, alarm, own_id, cause.origin, at, self.progress.partition, cause.headers)
@@ -340,13 +270,10 @@ class CorrelateStep(Placed):
         rows: Rows = {}
         self._ids.snapshot(rows)
         self._table.snapshot(rows)
-        self._journal.snapshot(rows, self._whole_of, self.progress.stream_ms)
+        self.correlators.snapshot(rows, self.progress.stream_ms)
         key, value = self.progress.row(last=last)
         rows[key] = value
         return rows
-
-    def _whole_of(self, tenant: str) -> bytes:
-        return snapshot.pack(NAME, VERSION, self.correlators[tenant].snapshot())
 
     def report(self) -> None:
         """Pass on what was counted since the last report."""
@@ -354,10 +281,11 @@ class CorrelateStep(Placed):
         self._on_report(self, tally)
 
     def share(self, sharers: int) -> None:
-        """Do nothing: what is kept of a tenant is bounded by itself."""
+        """Do nothing: what is in memory is bounded by tenant, and by their number."""
 
     def shrink(self) -> None:
-        """Do nothing, for the same reason."""
+        """Let go of tenants that need not be in memory."""
+        self.correlators.shrink()
 
 
 def _rule_in(record: ControlRecord | Tombstone) -> Rule | None:
@@ -372,35 +300,3 @@ def _rule_in(record: ControlRecord | Tombstone) -> Rule | None:
 def _kind_of(record: Record) -> str:
     parts = (record.key or b"").split(b"/")
     return parts[1].decode(errors="replace") if len(parts) > 2 else ""
-
-
-def seen_of(told: Told, at: int) -> Seen:
-    """Return a change as correlation sees it.
-
-    Raises:
-        RejectedRecordError: if it says something that the ingest agent never says.
-    """
-    severity = severity_of(told.severity)
-    starts_at = to_ms(told.starts_at)
-    if severity is None or starts_at is None:
-        raise RejectedRecordError(
-            Rejection.WRONG_TYPE, "its severity or its time cannot be. Only the ingest agent writes here"
-        )
-    texts = (told.annotations.get(name) for name in _SUMMARIES)
-    return Seen(
-        fingerprint=told.fingerprint,
-        name=told.name,
-        severity=int(severity),
-        firing=told.status == "firing",
-        suppressed=told.verdict == "suppressed",
-        change=told.change if told.burst is None else told.burst.kind,
-        at=at,
-        starts_at=starts_at,
-        labels=told.labels,
-        source=told.source,
-        text=next((text for text in texts if isinstance(text, str) and text), ""),
-        count=told.count,
-        output_id=told.id,
-        last_seen=to_ms(told.last_seen_at) or 0,
-        quiet_ms=0 if told.burst is None else told.burst.quiet_ms,
-    )

@@ -17,8 +17,8 @@ import msgspec
 from agents.intake import Intake
 from agents.origins import Origins, came_from_of
 from agents.placed import Placed
+from agents.rates import Rates
 from agents.scoring import NONE, Scoring
-from agents.suppress import tellings
 from agents.suppress.cause import RecordCause, TimerCause
 from agents.suppress.defaults import Defaults
 from agents.suppress.suppression import Suppression
@@ -41,7 +41,7 @@ from tables.deliveries import DeliveryTable
 from tables.progress import Progress, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agents.suppress.cause import Cause
     from models.noise import NoiseInput
@@ -107,6 +107,10 @@ class IngestStep(Placed):
         self._scoring = Scoring(store) if defaults is not None and defaults.scores else None
         if self._scoring is not None:
             self.suppression.on_opinion = self._scoring.heed
+            self.suppression.likely_noise = self._scoring.likely_noise
+        self.rates = Rates(store, self._timers, self) if self._scoring is not None else None
+        if self.rates is not None:
+            self.suppression.on_minute = self.rates.count
         self._origins = Origins(store, self._telling, topic, partition, partitions)
         self._control = Intake(
             self.suppression.table,
@@ -132,6 +136,8 @@ class IngestStep(Placed):
         self.deliveries.load()
         if self._scoring is not None:
             self._scoring.load()
+        if self.rates is not None:
+            self.rates.load()
         self._set_horizon()
         if self.progress.tick_ms:  # it was sealed that time moved on here; what that caused may not have left
             self.advance(self.progress.tick_ms)
@@ -156,9 +162,11 @@ class IngestStep(Placed):
     def advance(self, now_ms: int) -> None:
         """Let time pass to `now_ms`: ring every timer until then."""
         self.progress.tick_ms = 0
-        self.progress.stream_ms = max(self.progress.stream_ms, now_ms)
+        before = self.progress.stream_ms
+        self.progress.stream_ms = max(before, now_ms)
         for second, due in self._timers.due(now_ms):
-            self._ringing = second * 1000
+            # What came late may have been due long ago, and what that means for other alerts is decided by now.
+            self._ringing = max(second * 1000, before)
             for key in due:
                 kind = key[:1]
                 if kind == keys.ALERT:
@@ -168,6 +176,9 @@ class IngestStep(Placed):
                 elif kind == keys.TENANT:
                     cause = TimerCause(self.progress.partition, second * 1000)
                     self.suppression.agenda.ring(self.suppression.tenant(keys.tenant_of(key)), second, cause)
+                elif kind == keys.RATE and self.rates is not None:
+                    cause = TimerCause(self.progress.partition, second * 1000)
+                    self.rates.ring(keys.tenant_of(key), second, cause)
                 else:
                     self.suppression.end_minute(second, TimerCause(self.progress.partition, second * 1000))
         self._ringing = 0
@@ -183,8 +194,8 @@ class IngestStep(Placed):
             return
         now = second * 1000
         if alert.steady_at and alert.steady_at <= now:
-            cause = TimerCause(self.progress.partition, now)
-            self.suppression.settle_flapping(alert, self.alerts.body(key), cause, now)
+            cause = TimerCause(self.progress.partition, now, late=self._late(alert, now))
+            self.suppression.settle_flapping(alert, self.alerts.body(key), cause, self._ringing, now)
         change = lifecycle.pass_time(alert, now, self.periods)
         if (
             change is None
@@ -202,7 +213,7 @@ class IngestStep(Placed):
         """Tell what time alone made of an alert."""
         body = self.alerts.body(alert.key)
         deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
-        cause = TimerCause(self.progress.partition, deadline)
+        cause = TimerCause(self.progress.partition, deadline, late=self._late(alert, now))
         # A sender may give the same end again and again, so the end alone does not tell two lives apart.
         timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
         labels = raw.labels_in(body.labels)
@@ -215,6 +226,10 @@ class IngestStep(Placed):
         self._count_repeats(alert)  # it may be forgotten before the next snapshot
         self.alerts.put_body(alert, body)
         self._rule_and_tell(alert, change, body, labels, cause.id_of(alert.tenant, timer), cause, now)
+
+    def _late(self, alert: Alert, now: int) -> str:
+        """Return which alert came when the second that rings had passed."""
+        return alert.fingerprint if self._ringing > now else ""
 
     def _arm(self, alert: Alert) -> None:
         """See that somebody looks at an alert when time alone next means something to it, and once a day at least.
@@ -521,14 +536,10 @@ class IngestStep(Placed):
     def _reject_control(self, record: Record, error: RejectedRecordError, now: int) -> None:
         self._telling.reject(record, error, now, topic=CONTROL_TOPIC)
 
-    def recall(self, tenant: str, fingerprint: str, incident: str, cause: Cause, at: int) -> bool:
-        """Raise the recall alarm if an alert that is part of an incident is hidden; say whether it is."""
-        alert = self.alerts.find(keys.alert(tenant, fingerprint))
-        if alert is None or not alert.held:
-            return False
-        own = tellings.suppressed_in_incident(tenant, fingerprint, alert.name, alert.held, incident, at)
-        self.tell_own(tenant, own, cause, at)
-        return True
+    @property
+    def fallen_back(self) -> Mapping[str, int]:
+        """Return of how many tenants each model has fallen back to its simple rule."""
+        return {} if self._scoring is None else self._scoring.fallen_back()
 
     def learn(self, tenant: str, alert: NoiseInput, *, wanted: bool) -> None:
         """Learn whether somebody cared about an alert."""
@@ -554,6 +565,8 @@ class IngestStep(Placed):
         self.suppression.snapshot(rows, counted)
         if self._scoring is not None:
             self._scoring.snapshot(rows, self.progress.stream_ms)
+        if self.rates is not None:
+            self.rates.snapshot(rows, self.progress.stream_ms)
         key, value = self.progress.row(last=last)
         rows[key] = value
         return rows
@@ -572,6 +585,8 @@ class IngestStep(Placed):
         self.deliveries.shrink()
         if self._scoring is not None:
             self._scoring.shrink()
+        if self.rates is not None:
+            self.rates.shrink()
 
 
 def instance_of(alert: Alert, labels: dict[str, str]) -> str:

@@ -1,89 +1,47 @@
-"""The scores of changes: how unusual each is for its tenant, and how likely it is that nobody will care."""
+"""The scores of changes: how unusual each is, whether anybody will care, whether it will flap, how long it will last.
+
+The models learn from the changes themselves, from what becomes of each alert, and from what people say.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from agents.tenant_models import (
+    ANOMALY,
+    GUARDED,
+    NOISE,
+    NONE,
+    SCORED,
+    Learned,
+    Likely,
+    Scores,
+    TenantModels,
+    host_of,
+    life_of,
+    noise_input,
+)
 from models import snapshot
-from models.alert_stream import AlertStreamAnomaly
-from models.base import Reason
 from models.features import StreamInput
-from models.noise import GuardedNoise, NoiseInput
-from pipeline.domain.change import Change
+from models.noise import NoiseInput
 from pipeline.domain.opinion import OF_ALERTS, Says
 from tables.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.base import State
     from pipeline.domain.alert import Alert
+    from pipeline.domain.change import Change
     from pipeline.domain.opinion import Opinion
-    from pipeline.domain.severity import Severity
     from tables.store import Rows, RowStore
 
-ANOMALY: Final = "anomaly"
-NOISE: Final = "noise"
+__all__ = ["ANOMALY", "NOISE", "NONE", "SCORED", "Learned", "Likely", "Scores", "Scoring", "noise_input"]
+
 NAME: Final = "scores"
-VERSION: Final = 1
+VERSION: Final = 2
 TENANTS: Final = 1_000
 """Tenants of a partition whose models are in memory; those of others wait in the store."""
-SCORED: Final = frozenset((Change.OPENED, Change.REOPENED, Change.SEVERITY_RAISED, Change.SEVERITY_LOWERED))
-_REASONS: Final = 3  # that a record tells of each score
-
-
-class Learned(msgspec.Struct, array_like=True, frozen=True):
-    """One thing that a tenant's models learned."""
-
-    change: StreamInput | None = None
-    alert: NoiseInput | None = None
-    wanted: float = 0.0
-    taken_back: bool = False
-
-
-class Scores(msgspec.Struct, frozen=True):
-    """What was said of one change, and why: by score, the features that weigh most."""
-
-    values: dict[str, float] = {}
-    reasons: dict[str, tuple[Reason, ...]] = {}
-
-
-NONE: Final = Scores()
-
-
-class _Models:
-    """The models of one tenant."""
-
-    __slots__ = ("noise", "stream")
-
-    def __init__(self) -> None:
-        self.stream = AlertStreamAnomaly()
-        self.noise = GuardedNoise()
-
-    def learn(self, learned: Learned) -> None:
-        """Let the model learn whom it concerns."""
-        if learned.change is not None:
-            self.stream.learn(learned.change)
-        elif learned.alert is not None and learned.taken_back:
-            self.noise.unlearn(learned.alert, learned.wanted)
-        elif learned.alert is not None:
-            self.noise.learn(learned.alert, learned.wanted)
-
-    def state(self) -> State:
-        """Return what both know."""
-        return {"stream": self.stream.snapshot(), "noise": self.noise.snapshot()}
-
-    @classmethod
-    def restored(cls, state: State) -> _Models:
-        """Return the models that `state` was taken of."""
-        assert isinstance(state, dict)  # noqa: S101 - its checksum was right
-        models = cls()
-        models.stream = AlertStreamAnomaly.restore(state["stream"])
-        models.noise = GuardedNoise.restore(state["noise"])
-        return models
 
 
 class Scoring:
@@ -91,38 +49,39 @@ class Scoring:
 
     def __init__(self, store: RowStore, tenants: int = TENANTS) -> None:
         self._journal = Journal(store, Learned)
-        self._models: OrderedDict[str, _Models] = OrderedDict()
+        self._models: OrderedDict[str, TenantModels] = OrderedDict()
+        self._fallen: dict[str, list[str]] = {}  # tenants with models that have fallen back -> these
         self._most = tenants
 
     def load(self) -> None:
         """Restore what was learned."""
         for tenant, whole, since in self._journal.load():
             if len(self._models) < self._most:
-                self._models[tenant] = _restored(whole, since)
+                self._keep(tenant, _restored(whole, since))
 
     def score(self, alert: Alert, change: Change, labels: Mapping[str, str], source: str | None, at: int) -> Scores:
-        """Return the scores of a change, and learn from it."""
+        """Return the scores of a change, and learn from it; of an end nothing is said."""
+        tenant, life = alert.tenant, life_of(alert, change, labels, at)
         if change not in SCORED:
+            if life is not None:
+                self._learn(tenant, Learned(life=life), at)
             return NONE
-        models = self._of(alert.tenant)
-        seen = StreamInput(at, alert.name, _host_of(labels))
-        scored = models.stream.score(seen)
-        models.stream.learn(seen)
-        self._journal.happened(alert.tenant, Learned(seen), at)
-        values = {ANOMALY: round(scored.score, 4)}
-        reasons = {ANOMALY: scored.reasons[:_REASONS]} if scored.score > 0 else {}
-        asked = noise_input(at, alert.name, source, labels, alert.severity, scored.score)
-        if models.noise.model.labels(asked):
-            noise = models.noise.score(asked)
-            values[NOISE] = round(noise.score, 4)
-            reasons[NOISE] = noise.reasons[:_REASONS]
-        return Scores(values, reasons)
+        models = self._of(tenant)
+        if life is not None:
+            models.pass_time(at)  # an opening is told by everything that was known before it
+        seen = StreamInput(at, alert.name, host_of(labels))
+        scores = models.score(seen, noise_input(at, alert.name, source, labels, alert.severity), life)
+        self._learn(tenant, Learned(seen, life=life), at)
+        return scores
+
+    def likely_noise(self, alert: Alert, labels: Mapping[str, str], source: str | None) -> Likely | None:
+        """Return how likely it is that nobody will care about an alert, None where nobody said anything of its name."""
+        asked = noise_input(alert.last_event, alert.name, source, labels, alert.severity)
+        return self._of(alert.tenant).likely_noise(asked)
 
     def learn(self, tenant: str, alert: NoiseInput, *, wanted: bool, taken_back: bool = False) -> None:
         """Learn whether somebody cared about an alert, or unlearn it."""
-        learned = Learned(alert=alert, wanted=float(wanted), taken_back=taken_back)
-        self._of(tenant).learn(learned)
-        self._journal.happened(tenant, learned, alert.at)
+        self._learn(tenant, Learned(alert=alert, wanted=float(wanted), taken_back=taken_back), alert.at)
 
     def heed(self, tenant: str, before: Opinion | None, now: Opinion | None) -> None:
         """Learn what somebody says of alerts, in the place of what the same record said before."""
@@ -131,13 +90,35 @@ class Scoring:
                 wanted = opinion.says is Says.WANTED
                 self.learn(tenant, alert_of(opinion), wanted=wanted, taken_back=taken_back)
 
-    def _of(self, tenant: str) -> _Models:
+    def fallen_back(self) -> dict[str, int]:
+        """Return of how many tenants each model has fallen back, as far as they were used since the start."""
+        fallen = Counter(name for names in self._fallen.values() for name in names)
+        return {name: fallen[name] for name in GUARDED}
+
+    def _learn(self, tenant: str, learned: Learned, at: int) -> None:
+        models = self._of(tenant)
+        models.learn(learned)
+        self._note(tenant, models)
+        self._journal.happened(tenant, learned, at)
+
+    def _of(self, tenant: str) -> TenantModels:
         models = self._models.get(tenant)
         if models is None:
-            models = self._models[tenant] = _restored(*self._journal.read(tenant))
-        else:
-            self._models.move_to_end(tenant)
+            return self._keep(tenant, _restored(*self._journal.read(tenant)))
+        self._models.move_to_end(tenant)
         return models
+
+    def _keep(self, tenant: str, models: TenantModels) -> TenantModels:
+        self._models[tenant] = models
+        self._note(tenant, models)
+        return models
+
+    def _note(self, tenant: str, models: TenantModels) -> None:
+        fallen = models.fallen_back()
+        if fallen:
+            self._fallen[tenant] = fallen
+        elif self._fallen:
+            self._fallen.pop(tenant, None)
 
     def snapshot(self, rows: Rows, now: int) -> None:
         """Add to `rows` what was learned since the last snapshot."""
@@ -152,24 +133,13 @@ class Scoring:
             del self._models[tenant]
 
 
-def noise_input(
-    at: int, name: str, source: str | None, labels: Mapping[str, str], severity: Severity, anomaly: float = 0.0
-) -> NoiseInput:
-    """Return an alert as the noise model sees it."""
-    return NoiseInput(at, name, source or "", _host_of(labels), severity, anomaly)
-
-
-def _host_of(labels: Mapping[str, str]) -> str:
-    return labels.get("host") or labels.get("instance") or ""
-
-
 def alert_of(opinion: Opinion) -> NoiseInput:
     """Return which alerts an opinion is about."""
     return NoiseInput(opinion.ref.updated_at, opinion.name, opinion.source, opinion.instance, opinion.severity)
 
 
-def _restored(whole: bytes | None, since: list[Learned]) -> _Models:
-    models = _Models() if whole is None else _Models.restored(snapshot.unpack(NAME, VERSION, whole))
+def _restored(whole: bytes | None, since: list[Learned]) -> TenantModels:
+    models = TenantModels() if whole is None else TenantModels.restored(snapshot.unpack(NAME, VERSION, whole))
     for learned in since:
         models.learn(learned)
     return models

@@ -64,6 +64,7 @@ class Telling:
             scores=scores.values,
             reasons=scores.reasons,
             burst=burst,
+            resolves=scores.resolves,
         )
         self.emitted.enriched.append(output)
         self.tally.told.append((alert.tenant, change))

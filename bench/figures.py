@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import figures_models as models
+from bench.figures_correlate import correlate
 from bench.figures_models import table
 from bench.report import RESULTS, shown
 
@@ -231,6 +232,15 @@ def _storm_detection(found: dict[str, Any]) -> list[str]:
         for name, one in parts.items()
     ]
     setting = found["setting"]
+    floors = ("learned", "fixed")
+    smaller = [
+        (
+            f"one in {one['every']}",
+            *(str(one[floor][key]) for floor in floors for key in ("tp", "fp")),
+            *(f"{one[floor]['f1']:.3f}" for floor in floors),
+        )
+        for one in found["minutes_of_tenants_that_send_less"]
+    ]
     return [
         f"Minutes of AIT-ADS that hold a web scan, found with one setting: floor {setting['floor']}, factor "
         f"{setting['factor']:g}, {setting['quiet_minutes']} quiet minutes.",
@@ -238,7 +248,54 @@ def _storm_detection(found: dict[str, Any]) -> list[str]:
         "looking at them.",
         "",
         *table(("scenario", "found", "false", "missed", "F1 (aim 0.95)"), rows),
+        "",
+        "Tenants that send less, with the learned floor and with one of 500:",
+        "",
+        *table(("alerts", "found", "false", "500: found", "500: false", "F1", "500: F1"), smaller),
     ]
+
+
+def _rates(found: dict[str, Any]) -> list[str]:
+    scenarios = [
+        (name, *(_least_and_most(ones, what) for what in ("unusual", "scans", "forecast")))
+        for name, ones in found["ait_ads"].items()
+    ]
+    series = [
+        (name, str(one["days"]), str(one["warned"]), str(one["right"]), f"{one['held']:.0%}")
+        for name, one in found["series"].items()
+    ]
+    cost = [
+        (
+            f"{one['models_in_memory']:,}",
+            f"{one['microseconds_a_tenant_minute']:.0f} µs",
+            f"{one['end_of_minute_ms']:.0f} ms",
+            f"{one['second_p99_ms']:.0f} ms",
+            f"{one['bytes_a_minute'] / 1e6:.1f} MB",
+        )
+        for one in found["cost"]
+    ]
+    return [
+        "What is told of the rate of AIT-ADS after its first day, as often as it begins, from the minute at which the",
+        "buckets may begin where that is least to the one where it is most. The rules were chosen on these sets.",
+        "",
+        *table(("scenario", "unusual", "of these scans", "more expected"), scenarios),
+        "",
+        "More than usual expected of the next six buckets, and whether it came; and how often what came lay between",
+        "the ends that were foretold. A bucket of the taxi rides is half an hour, one of the tweets five minutes.",
+        "",
+        *table(("series", "days", "expected", "came", "held"), series),
+        "",
+        f"{found['cost'][0]['tenants']:,} tenants that send in every minute, in CPU time of one process: a minute of a",
+        "tenant, the end of a minute for all of them, the work of one second out of a hundred, and what is written to",
+        "the changelog in a minute.",
+        "",
+        *table(("models in memory", "tenant-minute", "end of a minute", "second, p99", "written"), cost),
+    ]
+
+
+def _least_and_most(ones: list[dict[str, int]], what: str) -> str:
+    values = [one[what] for one in ones]
+    return str(min(values)) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
@@ -250,11 +307,13 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], list[str]]], ...] = (
     ("suppression", "Suppression", _suppression),
     ("decisions", "Decisions", _decisions),
     ("storm_detection", "Storm detection", _storm_detection),
+    ("rates", "Alert rates", _rates),
     ("nab", "Anomalies of metric series", models.nab),
     ("noise", "Noise", models.noise),
     ("alert_stream", "Anomalies of the alert stream", models.alert_stream),
     ("correlation", "Incidents", models.correlation),
     ("root_cause", "Root causes", models.root_cause),
+    ("correlate", "The correlate agent", correlate),
     ("forecast", "Forecasts", models.forecast),
 )
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from river.time_series import HoltWinters
 
+from agents.tenant_models import BEGINS, ENDS, host_of
 from bench import report
 from bench.labelled_sets import Faults, ait_scenario, alone
 from bench.machine import ROOT
@@ -61,7 +62,6 @@ QUANTILES = (0.1, 0.5, 0.9)
 WARNINGS = ("warnings", "warnings_right", "busy_buckets_warned_of")
 RATIOS = ("lives", "to_per_name", "median_error_to_per_name", "all_names_to_per_name")
 CHANCES = ("openings", "base_rate", "auc", "log_loss", "log_loss_base_rate")
-BEGINS, ENDS = {Change.OPENED, Change.REOPENED}, {Change.RESOLVED, Change.EXPIRED}
 
 
 class Life(NamedTuple):
@@ -190,7 +190,7 @@ def lives_of(lines: Iterable[Line]) -> list[Life]:
             elif told.change in ENDS and told.fingerprint in opened:
                 began, is_new = opened.pop(told.fingerprint)
                 labels = msgspec.json.decode(told.labels, type=dict[str, str])
-                instance = labels.get("host") or labels.get("entity") or told.fingerprint
+                instance = host_of(labels) or told.fingerprint
                 lives.append(Life(began, output.timestamp, told.name, instance, told.fingerprint, is_new))
 
     replay = Replay(Periods(), watch=watch)
@@ -260,13 +260,13 @@ def _losses(came: Sequence[float], said: Sequence[Sequence[float]]) -> list[floa
 # -- flapping
 
 
-def openings(lives: Sequence[Life]) -> Iterator[tuple[Life, bool, int]]:
-    """Yield each new opening, whether it flapped, and when that was known."""
+def openings(lives: Sequence[Life], *, again: bool = False) -> Iterator[tuple[Life, bool, int]]:
+    """Yield each new opening, or each that is not the first, whether it flapped, and when that was known."""
     changes: dict[str, list[int]] = defaultdict(list)
     for life in lives:
         changes[life.fingerprint] += [life.opened_at, life.ended_at]
     for life in lives:
-        if not life.is_new:
+        if life.is_new is again:
             continue
         later = [at for at in changes[life.fingerprint] if at > life.opened_at]
         closed = life.opened_at + WITHIN + 1
@@ -274,7 +274,7 @@ def openings(lives: Sequence[Life]) -> Iterator[tuple[Life, bool, int]]:
         yield life, flapped, sorted(later)[2] if flapped else closed
 
 
-def flap_figures(lives: Sequence[Life]) -> dict[str, Any] | None:
+def flap_figures(lives: Sequence[Life], *, again: bool = False) -> dict[str, Any] | None:
     """Return how well flapping is told at the opening, each outcome learned when it is known; None if none flapped.
 
     The first fifty openings are not judged.
@@ -282,12 +282,12 @@ def flap_figures(lives: Sequence[Life]) -> dict[str, Any] | None:
     model, flaps, seen = WillFlap(), 0.0, 0.0
     known: list[tuple[int, int, Opened, bool]] = []
     scores, base, truths = [], [], []
-    for number, (life, flapped, known_at) in enumerate(openings(lives)):
+    for number, (life, flapped, known_at) in enumerate(openings(lives, again=again)):
         while known and known[0][0] <= life.opened_at:
             _, _, x, y = heappop(known)
             model.learn(x, float(y))
             flaps, seen = flaps + y, seen + 1
-        x = Opened(life.name, life.instance)
+        x = Opened(life.name, life.instance, again)
         heappush(known, (known_at, number, x, flapped))
         if number >= 50:
             scores.append(model.score(x).score)
@@ -341,6 +341,7 @@ def main(data: Path | None = None) -> None:
         if name in SYSTEMS:  # days apart, and one fault after the other: no volume to foretell, and nothing flaps
             continue
         flap[name] = flap_figures(lives)
+        flap[f"{name}, opened again"] = flap_figures(lives, again=True)
         kinds = {"noise": (line for line, wanted in alerts if not wanted), "all": (line for line, _ in alerts)}
         for kind, lines in kinds.items():
             volume[f"{name}, {kind}"] = volume_of(counts_of(lines))

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from river import anomaly
 
+from agents.tenant_models import TenantModels
 from bench import report
 from bench.labelled_sets import ait_scenario
 from bench.machine import ROOT
@@ -124,11 +125,32 @@ class Model:
         self.model.learn(line.noise_input(), float(line.step is not None))
 
 
+class NoiseStage:
+    """The stage that hides, as the ingest agent asks it."""
+
+    def __init__(self, hide_from: float) -> None:
+        self._models = TenantModels()
+        self._hide_from = hide_from
+
+    def told(self, line: Line) -> Told:
+        """Return the score, and whether it is hidden."""
+        x = line.noise_input()
+        likely = self._models.likely_noise(x)
+        is_noise = likely is not None and likely.is_noise(self._hide_from)
+        return self._models.noise.score(x).score, is_noise and line.severity < Severity.CRITICAL
+
+    def learn(self, line: Line) -> None:
+        """Learn 1 for a step of an attack and 0 for noise."""
+        self._models.noise.learn(line.noise_input(), float(line.step is not None))
+
+
 JUDGES: dict[str, Callable[[], Judge]] = {
     "rate per rule": RatePerRule,
     "noise model": lambda: Model(NoiseModel()),
     "noise model, unusual passes": lambda: Model(NoiseModel(), unusual_passes=True),
     "guarded noise model": lambda: Model(GuardedNoise()),
+    "noise stage, from 0.98": lambda: NoiseStage(0.98),
+    "noise stage, from 0.999": lambda: NoiseStage(0.999),
 }
 # What is learned from, and what is judged. The pipeline learns from changes, and what it says of one holds for repeats.
 WAYS = (("alerts", "alerts"), ("changes", "alerts"), ("changes", "changes"))

@@ -4,6 +4,9 @@ For each feature, the share p of earlier changes that had as much of it is the t
 never less: a change that was long not seen, in a time with much that is new. The sum s of -ln p says how unusual all of
 it is (upper tails alone, of what Li et al., "ECOD", IEEE TKDE 2022, do with both), and the score is the chance of a
 smaller sum where three features vary by themselves, 1 - e^-s (1 + s + s^2 / 2) (Fisher, 1925, for three p).
+
+There is no guard over it: nobody ever says what was unusual, so its error is not observed. What drifts becomes usual by
+itself, as old counts fade.
 """
 
 from __future__ import annotations

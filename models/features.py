@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -33,6 +34,7 @@ class StreamInput(msgspec.Struct, frozen=True):
     host: str
 
 
+@lru_cache(maxsize=64)  # one change asks for the same few again and again
 def key_of(*texts: str) -> int:
     """Return a number that stands for `texts`, however long they are: 8 bytes of BLAKE2b."""
     return int.from_bytes(blake2b("\0".join(texts).encode(), digest_size=8).digest())

@@ -93,6 +93,17 @@ class NoiseModel:
         row = self._counts.get(_name_key(x))
         return 0 if row is None else sum(row[:WEEKS])
 
+    def said(self, x: NoiseInput) -> float:
+        """Return the share of noise among the labels of the instance, or of the name where it has none; no prior.
+
+        The prior is so low that one label of a name, whichever it is, leaves its score at 0.9.
+        """
+        for key in (_instance_key(x), _name_key(x)):
+            labels, wanted = self._known(key)
+            if labels > 0:
+                return 1 - wanted / labels
+        return 0.0
+
     def learn(self, x: NoiseInput, y: float | None = None) -> None:
         """Count one label, 1 for wanted and 0 for noise; nothing happens without one.
 

@@ -13,8 +13,8 @@ of the same alert (2.1, 2.0); an instance's own ends changed it by less than 1 %
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from typing import ClassVar, Final, Self
 
 import msgspec
@@ -26,9 +26,10 @@ SHARES: Final = (0.1, 0.5, 0.9)  # of alerts, that are over by the times of a fo
 LONGEST: Final = 30 * 86_400.0  # seconds; what lasts longer counts as this long
 _NAMES: Final = 256  # the names kept; the one that ended longest ago leaves first
 _ENDS: Final = 127  # of a name
-_ENDS_OF_ALL: Final = 63
+ENDS_OF_ALL: Final = 63
 _ALL_WEIGH: Final = 2.0  # ends of a name
-_ENOUGH: Final = 5  # ends of any name; nothing is told from fewer
+ENOUGH: Final = 5
+"""Ends of any name; nothing is told from fewer."""
 
 
 class Open(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Resolves(msgspec.Struct, frozen=True):
     late: float
 
 
-class _Ends:
+class Ends:
     """Ends of all names and of one, each ascending, and what one of the former weighs beside one of the latter."""
 
     def __init__(self, of_all: list[int], of_name: list[int], weight: float) -> None:
@@ -63,10 +64,17 @@ class _Ends:
         """Return the first end by which so much of the weight came."""
         return float(self._both[bisect_left(self._both, share, key=self.share)])
 
-    def after(self, seconds: float) -> _Ends | None:
+    def after(self, seconds: float) -> Ends | None:
         """Return those that came no earlier, None where there are none."""
+        if seconds <= 0:
+            return self
         of_all, of_name = (ends[bisect_left(ends, seconds) :] for ends in (self._of_all, self._of_name))
-        return _Ends(of_all, of_name, self._weight) if of_all or of_name else None
+        return Ends(of_all, of_name, self._weight) if of_all or of_name else None
+
+    def reason(self, seconds: float) -> Reason:
+        """Return how far a time is from the usual one."""
+        early, usual, late = map(self.quantile, SHARES)
+        return Reason("open_for", seconds, usual, (seconds - usual) / max((late - early) / 2, 1.0))
 
 
 class TimeToResolve:
@@ -80,25 +88,27 @@ class TimeToResolve:
     VERSION: ClassVar[int] = 1
 
     def __init__(self) -> None:
-        self._all: list[int] = []  # seconds; the newest last
-        self._names: OrderedDict[int, list[int]] = OrderedDict()
+        self._all: array[int] = array("I")  # seconds; the newest last
+        self._names: dict[int, array[int]] = {}
 
     def forecast(self, x: Open) -> Resolves | None:
         """Return when `x` will have ended, given how long it is open already; None where nothing like it is known."""
-        open_for = _seconds(x.open_for)
-        like = self._like(x.name)
-        ends = None if like is None else like.after(open_for)
+        ends = self.ends_of(x)
         return None if ends is None else Resolves(*map(ends.quantile, SHARES))
+
+    def ends_of(self, x: Open) -> Ends | None:
+        """Return the ends that are still to be expected of `x`, None where nothing like it is known."""
+        open_for = seconds_of(x.open_for)
+        like = self._like(x.name)
+        return None if like is None else like.after(open_for)
 
     def score(self, x: Open) -> Scored:
         """Return the share of alerts like `x` that were over by now, 0 where too few are known."""
-        open_for = _seconds(x.open_for)
+        open_for = seconds_of(x.open_for)
         like = self._like(x.name)
         if like is None:
             return Scored(0.0)
-        early, usual, late = map(like.quantile, SHARES)
-        distance = (open_for - usual) / max((late - early) / 2, 1.0)
-        return Scored(like.share(open_for), (Reason("open_for", open_for, usual, distance),))
+        return Scored(like.share(open_for), (like.reason(open_for),))
 
     def learn(self, x: Open, y: float | None = None) -> None:
         """Take in that `x` was open for `y` seconds, whatever it says itself; nothing happens without `y`.
@@ -106,17 +116,17 @@ class TimeToResolve:
         Raises:
             ValueError: for what is no time; nothing was learned then.
         """
-        _seconds(x.open_for)
+        seconds_of(x.open_for)
         if y is None:
             return
-        seconds, key = _seconds(y), key_of(x.name)
-        ends = self._names.setdefault(key, [])
-        for known, most in ((self._all, _ENDS_OF_ALL), (ends, _ENDS)):
+        seconds, key = seconds_of(y), key_of(x.name)
+        ends = self._names.pop(key, None) or array("I")
+        self._names[key] = ends
+        for known, most in ((self._all, ENDS_OF_ALL), (ends, _ENDS)):
             known.append(round(seconds))
             del known[:-most]
-        self._names.move_to_end(key)
         if len(self._names) > _NAMES:
-            self._names.popitem(last=False)
+            del self._names[next(iter(self._names))]
 
     def snapshot(self) -> State:
         """Return the ends of all, and those of each name, the one that ended longest ago first."""
@@ -126,17 +136,19 @@ class TimeToResolve:
     def restore(cls, state: State) -> Self:
         """Return the model that `snapshot` was taken of."""
         model = cls()
-        model._all, names = msgspec.convert(state, tuple[list[int], list[tuple[int, list[int]]]])
-        model._names = OrderedDict(names)
+        of_all, names = msgspec.convert(state, tuple[list[int], list[tuple[int, list[int]]]])
+        model._all = array("I", of_all)
+        model._names = {key: array("I", ends) for key, ends in names}
         return model
 
-    def _like(self, name: str) -> _Ends | None:
-        if len(self._all) < _ENOUGH:
+    def _like(self, name: str) -> Ends | None:
+        if len(self._all) < ENOUGH:
             return None
-        return _Ends(sorted(self._all), sorted(self._names.get(key_of(name), ())), _ALL_WEIGH / len(self._all))
+        return Ends(sorted(self._all), sorted(self._names.get(key_of(name), ())), _ALL_WEIGH / len(self._all))
 
 
-def _seconds(value: float) -> float:
+def seconds_of(value: float) -> float:
+    """Return a time, of a month at most; raise ValueError for what is none."""
     if finite(value, "a time open") < 0:
         raise ValueError(f"a time open is {value} s: it cannot be negative")
     return min(value, LONGEST)

@@ -41,6 +41,7 @@ class Metrics:
         self._changes = self._counters(catalogue.ALERTS_CHANGES)
         self._unchanged = self._counters(catalogue.ALERTS_UNCHANGED)
         self._suppressed = self._counters(catalogue.ALERTS_SUPPRESSED)
+        self._rate_alerts = self._counters(catalogue.RATE_ALERTS)
         self._dead_letters = self._counters(catalogue.DEAD_LETTERS)
         self._forwarded = self._counters(catalogue.RECORDS_FORWARDED)
         self._clamped = self._counters(catalogue.TIMESTAMPS_CLAMPED)
@@ -53,6 +54,7 @@ class Metrics:
         self._lag = self._gauge(catalogue.CONSUMER_LAG)
         self._open_alerts = self._gauge(catalogue.OPEN_ALERTS)
         self._storms = self._gauge(catalogue.STORMS)
+        self._model_fallback = self._gauge(catalogue.MODEL_FALLBACK)
         self._control_rules = self._gauge(catalogue.CONTROL_RULES)
         self._cache_entries = self._gauge(catalogue.CACHE_ENTRIES)
         self._recovering = self._gauge(catalogue.RECOVERING)
@@ -77,6 +79,10 @@ class Metrics:
     def suppressed(self, tenant: str, stage: str, count: int = 1) -> None:
         """Count changes that a stage hid."""
         self._suppressed.add((self._tenant_label(tenant), stage), count)
+
+    def rate_alert(self, tenant: str, name: str, count: int = 1) -> None:
+        """Count times that something was told of a tenant's rate."""
+        self._rate_alerts.add((self._tenant_label(tenant), name), count)
 
     def dead_letter(self, reason: str, count: int = 1) -> None:
         """Count records sent to the dead letters."""
@@ -136,6 +142,10 @@ class Metrics:
         """Set how many tenants are in a storm."""
         self._storms.labels(partition).set(count)
 
+    def model_fallback(self, partition: int, model: str, tenants: int) -> None:
+        """Set of how many tenants a model has fallen back to its simple rule."""
+        self._model_fallback.labels(partition, model).set(tenants)
+
     def control_rules(self, partition: int, count: int) -> None:
         """Set how many rules are in force."""
         self._control_rules.labels(partition).set(count)
@@ -147,7 +157,13 @@ class Metrics:
     def forget_partition(self, topic: str, partition: int) -> None:
         """Remove the gauges of a partition that another worker owns now, so sums over workers stay right."""
         self._lag.remove_by_labels({"topic": topic, "partition": str(partition)})
-        of_ingest = (self._open_alerts, self._storms, self._control_rules, self._cache_entries)
+        of_ingest = (
+            self._open_alerts,
+            self._storms,
+            self._model_fallback,
+            self._control_rules,
+            self._cache_entries,
+        )
         for gauge in of_ingest if topic == RAW_TOPIC else (self._open_incidents,):
             gauge.remove_by_labels({"partition": str(partition)})
 

@@ -83,6 +83,13 @@ ALERTS_SUPPRESSED = Definition(
     f"for each. Digests of repeats are not counted. {_TENANT}",
     ("tenant_id", "stage"),
 )
+RATE_ALERTS = Definition(
+    MetricKind.COUNTER,
+    "core_alerts_rate_alerts_total",
+    "Times that a tenant's alert rate was told as unusual (AlertRateUnusual), or more than usual as expected "
+    f"(AlertVolumeForecast). {_TENANT}",
+    ("tenant_id", "name"),
+)
 DEAD_LETTERS = Definition(
     MetricKind.COUNTER,
     "core_alerts_dead_letters_total",
@@ -138,6 +145,13 @@ STORMS = Definition(
     "Tenants in a storm that hides alerts, by partition of alerts.raw.",
     ("partition",),
 )
+MODEL_FALLBACK = Definition(
+    MetricKind.GAUGE,
+    "core_alerts_model_fallback",
+    "Tenants whose model does worse than its simple rule, which speaks in its place until the model is right again: "
+    "noise, flapping or resolve; by partition of alerts.raw.",
+    ("partition", "model"),
+)
 CONTROL_RULES = Definition(
     MetricKind.GAUGE,
     "core_alerts_control_rules",
@@ -175,6 +189,7 @@ CATALOGUE = (
     ALERTS_CHANGES,
     ALERTS_UNCHANGED,
     ALERTS_SUPPRESSED,
+    RATE_ALERTS,
     DEAD_LETTERS,
     RECORDS_FORWARDED,
     TIMESTAMPS_CLAMPED,
@@ -184,6 +199,7 @@ CATALOGUE = (
     CHECKPOINT_KEYS,
     OPEN_ALERTS,
     STORMS,
+    MODEL_FALLBACK,
     INCIDENT_CHANGES,
     OPEN_INCIDENTS,
     CONTROL_RULES,

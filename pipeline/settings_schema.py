@@ -179,8 +179,10 @@ class Models(Section):
 
     scores: bool = Field(
         default=True,
-        description="Whether changes carry scores: how unusual each is for its tenant, and, once people have told of "
-        "some, how likely it is that nobody will care. Costs about 0.1 ms for each alert that opens or changes.",
+        description="Whether changes carry scores: how unusual each is for its tenant, whether it will flap and how "
+        "long it will last, and, once people have told of some, how likely it is that nobody will care. Costs about "
+        "0.1 ms for each alert that opens, changes or ends. Without it no alert counts as noise, and no tenant's alert "
+        "rate is watched.",
     )
 
 

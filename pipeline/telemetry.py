@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from agents.correlate import CorrelateStep, CorrelateTally
     from agents.ingest import IngestStep
@@ -89,6 +89,10 @@ class Telemetry:
         for (tenant, stage), count in hid.items():
             metrics.suppressed(tenant, stage, count)
         hid.clear()
+        if step.rates is not None:
+            for (tenant, name), count in step.rates.told.items():
+                metrics.rate_alert(tenant, name, count)
+            step.rates.told.clear()
         for rejected, count in tally.rejected.items():
             metrics.dead_letter(rejected.value, count)
         if tally.forwarded:
@@ -98,7 +102,7 @@ class Telemetry:
         partition = step.progress.partition
         metrics.open_alerts(partition, step.alerts.open_count)
         metrics.cache_entries(partition, len(step.alerts))
-        self._look_at_tenants(partition, step.suppression.tenants.values())
+        self._look_at_tenants(partition, step)
 
     def correlated(self, step: CorrelateStep, tally: CorrelateTally) -> None:
         """Take over what a correlate step counted up to a snapshot."""
@@ -109,13 +113,16 @@ class Telemetry:
             metrics.dead_letter(rejected.value, count)
         metrics.open_incidents(step.progress.partition, step.open_count)
 
-    def _look_at_tenants(self, partition: int, tenants: Collection[Tenant]) -> None:
+    def _look_at_tenants(self, partition: int, step: IngestStep) -> None:
         now = time.monotonic()
         if now < self._next_look.get(partition, now):
             return
         self._next_look[partition] = now + _LOOK_EVERY_S
+        tenants = step.suppression.tenants.values()
         self._metrics.storms(partition, sum(tenant.pulse.storming for tenant in tenants))
         self._metrics.control_rules(partition, sum(map(_rules_of, tenants)))
+        for model, count in step.fallen_back.items():
+            self._metrics.model_fallback(partition, model, count)
 
 
 def _rules_of(tenant: Tenant) -> int:

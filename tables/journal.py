@@ -37,10 +37,24 @@ class _Part(msgspec.Struct):
 
 
 class Journal(Generic[Entry]):
-    """Own the rows of wholes and of what happened since. Entries are what msgpack reads back as `kind`."""
+    """Own the rows of wholes and of what happened since. Entries are what msgpack reads back as `kind`.
 
-    def __init__(self, store: RowStore, kind: type[Entry]) -> None:
+    Two journals in one store differ in the kinds of their keys, `whole` and `since`; `longest` is in ms.
+    """
+
+    def __init__(
+        self,
+        store: RowStore,
+        kind: type[Entry],
+        *,
+        whole: bytes = keys.KNOWN,
+        since: bytes = keys.JOURNAL,
+        longest: int = LONGEST,
+    ) -> None:
         self._store = store
+        self._whole = whole
+        self._since = since
+        self._longest = longest
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._decode_whole = msgspec.msgpack.Decoder(tuple[int, int, bytes]).decode
@@ -53,12 +67,12 @@ class Journal(Generic[Entry]):
     def load(self) -> Iterator[tuple[str, bytes | None, list[Entry]]]:
         """Yield (tenant, whole, what happened since in order) of every tenant."""
         wholes: dict[str, tuple[int, bytes]] = {}
-        for key, row in self._store.scan(keys.KNOWN + b"\0"):
+        for key, row in self._store.scan(self._whole + b"\0"):
             _, at, known_then = decoded(key, row, self._decode_whole, _VERSION)
             wholes[keys.tenant_of(key)] = at, known_then
         since: dict[str, list[Entry]] = {tenant: [] for tenant in wholes}
         numbers: dict[str, list[int]] = {}
-        for key, row in self._store.scan(keys.JOURNAL + b"\0"):
+        for key, row in self._store.scan(self._since + b"\0"):
             tenant, number = keys.tenant_of(key), int(keys.rest_of(key), 16)
             _, entries = decoded(key, row, self._decode_part, _VERSION)
             since.setdefault(tenant, []).extend(map(self._decode, entries))
@@ -72,11 +86,12 @@ class Journal(Generic[Entry]):
 
     def read(self, tenant: str) -> tuple[bytes | None, list[Entry]]:
         """Return the whole of one tenant and what happened since, as of the last snapshot that is in the store."""
-        row = self._store.get(keys.known(tenant))
-        whole = None if row is None else decoded(keys.known(tenant), row, self._decode_whole, _VERSION)[2]
+        whole_key = keys.known(tenant, self._whole)
+        row = self._store.get(whole_key)
+        whole = None if row is None else decoded(whole_key, row, self._decode_whole, _VERSION)[2]
         since: list[Entry] = []
         for number in self._parts[tenant].numbers if tenant in self._parts else ():
-            key = keys.journal(tenant, number)
+            key = keys.journal(tenant, number, self._since)
             part = self._store.get(key)
             if part is not None:
                 since.extend(map(self._decode, decoded(key, part, self._decode_part, _VERSION)[1]))
@@ -91,7 +106,7 @@ class Journal(Generic[Entry]):
         part = self._parts.get(tenant)
         if part is None:
             # Not all tenants of a partition at once.
-            part = self._parts[tenant] = _Part([], 0, now - crc32(tenant.encode()) % LONGEST, [])
+            part = self._parts[tenant] = _Part([], 0, now - crc32(tenant.encode()) % self._longest, [])
         part.new.append(self._encode(entry))
         self._changed.add(tenant)
 
@@ -105,14 +120,14 @@ class Journal(Generic[Entry]):
         """Add to `rows` what happened since the last snapshot, or all of a tenant where it is time for that."""
         for tenant in self._changed:
             part = self._parts[tenant]
-            if tenant in self._due or part.entries + len(part.new) >= MOST or now - part.whole_at >= LONGEST:
-                rows[keys.known(tenant)] = self._encode((_VERSION, now, whole_of(tenant)))
+            if tenant in self._due or part.entries + len(part.new) >= MOST or now - part.whole_at >= self._longest:
+                rows[keys.known(tenant, self._whole)] = self._encode((_VERSION, now, whole_of(tenant)))
                 for number in part.numbers:
-                    rows[keys.journal(tenant, number)] = None
+                    rows[keys.journal(tenant, number, self._since)] = None
                 self._parts[tenant] = _Part([], 0, now, [])
                 continue
             self._number += 1
-            rows[keys.journal(tenant, self._number)] = self._encode((_VERSION, part.new))
+            rows[keys.journal(tenant, self._number, self._since)] = self._encode((_VERSION, part.new))
             part.numbers.append(self._number)
             part.entries += len(part.new)
             part.new = []

@@ -16,6 +16,9 @@ TENANT = b"s"
 NAME = b"n"
 KNOWN = b"g"
 JOURNAL = b"j"
+RATE = b"b"
+RATES_KNOWN = b"v"
+RATES_JOURNAL = b"w"
 IDS = b"i\0"
 PROGRESS = b"p\0"
 PENDING_CONTROL = b"q\0"
@@ -64,14 +67,19 @@ def name(tenant: str, name: str) -> bytes:
     return f"n\0{tenant}\0{name}".encode()
 
 
-def known(tenant: str) -> bytes:
+def known(tenant: str, kind: bytes = KNOWN) -> bytes:
     """Return the key of everything an agent knows of a tenant, as of the last time it was written whole."""
-    return f"g\0{tenant}\0".encode()
+    return b"%b\0%b\0" % (kind, tenant.encode())
 
 
-def journal(tenant: str, number: int) -> bytes:
+def journal(tenant: str, number: int, kind: bytes = JOURNAL) -> bytes:
     """Return the key of part `number` of what has happened to a tenant since then."""
-    return f"j\0{tenant}\0{number:016x}".encode()
+    return b"%b\0%b\0%016x" % (kind, tenant.encode(), number)
+
+
+def rate(tenant: str) -> bytes:
+    """Return the key of how many alerts a tenant has sent since its models of rates were last asked."""
+    return f"b\0{tenant}\0".encode()
 
 
 def ids(number: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from agents.correlate import CorrelateStep
+from agents.correlators import TENANTS
 from pipeline.domain.correlation.settings import CorrelationSettings
 from pipeline.domain.fingerprint import fingerprint_of
 from pipeline.domain.timestamps import to_text
@@ -28,6 +29,7 @@ def change(
     record_id: str | None = None,
     severity: str = "warning",
     verdict: str = "active",
+    by: str = "silence:s-1",
     source: str = "prometheus",
     **labels: str,
 ) -> Record:
@@ -46,7 +48,7 @@ def change(
         "annotations": {"summary": f"{name} is what it is"},
         "source": source,
         "verdict": verdict,
-        "suppressed_by": ["silence:s-1"] if verdict == "suppressed" else [],
+        "suppressed_by": [by] if verdict == "suppressed" else [],
     }
     return Record(offset, at, msgspec.json.encode(said), key=tenant.encode())
 
@@ -58,6 +60,7 @@ class CorrelateDriver:
     settings: CorrelationSettings = field(default_factory=CorrelationSettings)
     rows: dict[bytes, bytes] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
+    tenants: int = TENANTS  # in memory
 
     def __post_init__(self) -> None:
         self.restart()
@@ -65,7 +68,7 @@ class CorrelateDriver:
     def restart(self) -> None:
         """Begin anew from the committed rows."""
         self.store = DictStore(dict(self.rows))
-        self.step = CorrelateStep(self.store, partition=0, partitions=1, settings=self.settings)
+        self.step = CorrelateStep(self.store, partition=0, partitions=1, settings=self.settings, tenants=self.tenants)
         self._let_leave()
 
     def take(self, *batch: Record) -> None:
@@ -99,6 +102,7 @@ class CorrelateDriver:
         self.store.write(rows)
         store = DictStore(self.rows)
         store.write(rows)
+        self.step.shrink()
 
     def _let_leave(self) -> None:
         for topic, outputs in self.step.take_emitted().by_topic().items():

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from agents.rates import Rates
 from agents.scoring import Scoring
+from pipeline.domain.timers import TimerWheel
 from tables import keys
 from tables.store import DictStore
+from tests.step_driver import Deaf
 
 NUMBER = 1  # the place of a row's number, which depends on how many snapshots there were
 # Of open, count, last_seen, last_event, ends_at, value, told_at, told_count, burst.
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 def merged(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     """Return `rows` with the newest counters of each alert in its row, and without the rows' numbers."""
-    apart = (keys.COUNTERS, keys.ALERT, keys.KNOWN, keys.JOURNAL)
+    apart = (keys.COUNTERS, keys.ALERT, keys.KNOWN, keys.JOURNAL, keys.RATES_KNOWN, keys.RATES_JOURNAL)
     whole = {key: row for key, row in rows.items() if key[:1] not in apart}
     alerts: dict[bytes, list[Any]] = {
         key: msgspec.msgpack.decode(row) for key, row in rows.items() if key[:1] == keys.ALERT
@@ -43,4 +46,8 @@ def merged(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     scoring.load()
     for tenant in sorted({keys.tenant_of(key) for key in rows if key[:1] in (keys.KNOWN, keys.JOURNAL)}):
         whole[keys.known(tenant)] = msgspec.msgpack.encode(scoring._of(tenant).state())
+    rates = Rates(DictStore(dict(rows)), TimerWheel(), Deaf())
+    rates.load()
+    for tenant in sorted({keys.tenant_of(key) for key in rows if key[:1] in (keys.RATES_KNOWN, keys.RATES_JOURNAL)}):
+        whole[keys.known(tenant, keys.RATES_KNOWN)] = msgspec.msgpack.encode(rates._of(tenant).state())
     return whole

@@ -34,10 +34,12 @@ class TimerCause(msgspec.Struct, frozen=True, gc=False):
     partition: int
     deadline: int
     headers: Sequence[tuple[str, bytes]] = ()
+    late: str = ""
+    """The fingerprint of an alert that came when this time had passed: others have had it without that alert."""
 
     def id_of(self, tenant: str, what: str) -> str:
         """Return the id of one output, which is the only one of its tenant's that is called `what` at this time."""
-        return id_from_timer(tenant, what, self.deadline)
+        return id_from_timer(tenant, f"{what}/late/{self.late}" if self.late else what, self.deadline)
 
     @property
     def origin(self) -> bytes:

@@ -77,14 +77,14 @@ class Control:
                 return Unchanged.UNKNOWN_RULE
             self._table.put(*key, now, None)
             self._remove(*key, cause, now)
-            self._heed(key, known, None)
+            self._heed(key, known, None, cause, now)
             return None
         if is_outdated(given, known):
             return Unchanged.OLDER_VERSION
         if given.deleted:
             self._table.put(*key, now, given.value)
             self._remove(*key, cause, now)
-            self._heed(key, known, None)
+            self._heed(key, known, None, cause, now)
             return None
         rule = _built(given)
         tenant = self._suppression.tenant(key.tenant_id)
@@ -92,10 +92,10 @@ class Control:
             self._check_length(tenant, rule)
         self._table.put(*key, now, given.value)
         self._put(tenant, rule, now, cause)
-        self._heed(key, known, rule if isinstance(rule, Opinion) else None)
+        self._heed(key, known, rule if isinstance(rule, Opinion) else None, cause, now)
         return None
 
-    def _heed(self, key: ControlKey, known: bytes | None, now: Opinion | None) -> None:
+    def _heed(self, key: ControlKey, known: bytes | None, said: Opinion | None, cause: Cause, now: int) -> None:
         """Let what somebody says be learned from, in the place of what the same record said before."""
         before = None
         if key.kind == "feedback" and known is not None:
@@ -103,8 +103,11 @@ class Control:
             if isinstance(record, ControlRecord) and not record.deleted:
                 rule = rule_of(record)
                 before = rule if isinstance(rule, Opinion) else None
-        if before is not None or now is not None:
-            self._suppression.on_opinion(key.tenant_id, before, now)
+        if before is not None or said is not None:
+            self._suppression.on_opinion(key.tenant_id, before, said)
+            tenant = self._suppression.tenant(key.tenant_id)
+            if tenant.policy.hide_noise_from is not None:
+                self._suppression.recheck(tenant, self._suppression.held_by(tenant, Stage.NOISE), cause, now)
 
     def _check_length(self, tenant: Tenant, silence: Silence) -> None:
         if tenant.policy.max_silence is None:

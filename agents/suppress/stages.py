@@ -1,6 +1,6 @@
 """The stages that may suppress a change of an alert, asked in order.
 
-Silences, maintenance windows and inhibition are what people wrote, and hold for everything. Flapping, storms and
+Silences, maintenance windows and inhibition are what people wrote, and hold for everything. Flapping, storms, noise and
 throttling are adaptive: they never hide what a tenant wants to see always, nor the end of what was shown.
 """
 
@@ -15,6 +15,9 @@ from pipeline.domain.suppressors import named, parts_of
 from pipeline.schemas.rulings import NO_MATCH, PASS, SUPPRESS, Ruling, decision
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents.scoring import Likely
     from agents.suppress.tenant import Tenant
     from pipeline.domain.alert import Alert
     from pipeline.domain.rule import RuleRef
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 FLAPPING: Final = Stage.FLAPPING.value
 STORM: Final = Stage.STORM.value
+NOISE: Final = Stage.NOISE.value
 THROTTLE: Final = Stage.THROTTLE.value
 _ENDS: Final = frozenset((Change.RESOLVED, Change.EXPIRED))
 _FLIPS: Final = frozenset((Change.REOPENED, *_ENDS))
@@ -31,7 +35,8 @@ class Asked:
     """One alert on its way through the stages."""
 
     __slots__ = (
-        "_alert", "_at", "_is_new_name", "_now", "_parts", "_tenant", "change", "held", "subject", "suppressed_by",
+        "_alert", "_at", "_is_new_name", "_likely_noise", "_now", "_parts", "_tenant", "change", "held", "subject",
+        "suppressed_by",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +47,7 @@ class Asked:
         subject: Subject,
         now: int,
         at: int,
+        likely_noise: Callable[[], Likely | None],
         *,
         is_new_name: bool = False,
     ) -> None:
@@ -56,6 +62,7 @@ class Asked:
         self._now = now
         self._at = at  # when the change was; earlier than now where its record came late
         self._parts: list[bytes] = []
+        self._likely_noise = likely_noise
         self._is_new_name = is_new_name
 
     def ruling(self) -> Ruling:
@@ -98,12 +105,14 @@ class Asked:
     # -- what adapts
 
     def _ask_adaptive(self) -> None:
-        """Ask flapping, storm and throttle about a change that a record or time brought."""
+        """Ask flapping, storm, noise and throttle about a change that a record or time brought."""
         alert = self._alert
         if alert.flips or self.change in _FLIPS:
             self._flapping()
         if self._tenant.pulse.storm is not None:
             self._storm()
+        if self._tenant.policy.hide_noise_from is not None:
+            self._noise(self._tenant.policy.hide_noise_from)
         if self._tenant.policy.throttle.enabled and not self.suppressed_by:
             self._throttle()
 
@@ -147,6 +156,20 @@ class Asked:
         else:
             self._adaptive(Stage.STORM, Ruled.STORM, ref)
 
+    def _noise(self, hide_from: float) -> None:
+        """Hide what nobody will care about, until it ends or gets worse."""
+        alert, ref, likely = self._alert, self._tenant.policy.ref, self._likely_noise()
+        if self.change in _ENDS and NOISE in alert.held and not alert.shown:
+            self._adaptive(Stage.NOISE, _noise_by(likely), ref)
+        elif likely is None or not likely.is_noise(hide_from):
+            self._parts.append(NO_MATCH[Stage.NOISE])
+        elif self.change in _ENDS:
+            self._pass(Stage.NOISE, Ruled.WAS_SHOWN, ref)
+        elif self.change is Change.SEVERITY_RAISED:
+            self._pass(Stage.NOISE, Ruled.SEVERITY_RAISED, ref)
+        else:
+            self._adaptive(Stage.NOISE, _noise_by(likely), ref)
+
     def _throttle(self) -> None:
         """Ask for a token; the end of an alert needs none, and follows its beginning."""
         alert, tenant, change = self._alert, self._tenant, self.change
@@ -183,6 +206,10 @@ class Asked:
                 self._adaptive(Stage.FLAPPING, Ruled.FLAPPING, tenant.flap_policy_of(self.subject).ref)
             if STORM in alert.held and tenant.pulse.storming:
                 self._adaptive(Stage.STORM, Ruled.STORM, tenant.pulse.policy.ref)
+            if NOISE in alert.held and tenant.policy.hide_noise_from is not None:
+                likely = self._likely_noise()
+                if likely is not None and likely.is_noise(tenant.policy.hide_noise_from):
+                    self._adaptive(Stage.NOISE, _noise_by(likely), tenant.policy.ref)
         if alert.held and not self.suppressed_by and tenant.policy.throttle.enabled:
             self._throttle()
 
@@ -202,7 +229,17 @@ class Asked:
         self.suppressed_by.append(what)
 
 
-_HELD_BY: Final = {FLAPPING: Ruled.FLAPPING, STORM: Ruled.STORM, THROTTLE: Ruled.TENANT_RATE}
+def _noise_by(likely: Likely | None) -> Ruled:
+    """Return by what an alert counts as noise."""
+    return Ruled.NOISE_BY_RECENT_RATE if likely is not None and likely.fell_back else Ruled.LIKELY_NOISE
+
+
+_HELD_BY: Final = {
+    FLAPPING: Ruled.FLAPPING,
+    STORM: Ruled.STORM,
+    NOISE: Ruled.LIKELY_NOISE,
+    THROTTLE: Ruled.TENANT_RATE,
+}
 
 
 def standing(tenant: Tenant, alert: Alert) -> Ruling:

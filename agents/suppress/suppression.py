@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -28,6 +28,7 @@ from tables.tenants import names_met, tenant_row, tenant_states
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from agents.scoring import Likely
     from agents.suppress.cause import Cause
     from agents.suppress.defaults import Defaults
     from pipeline.domain.alert import Alert, Body
@@ -73,6 +74,8 @@ class Suppression:
         self.tenants: dict[str, Tenant] = {}
         self.alerts: AlertTable  # set by whoever has both: each needs the other
         self.on_opinion: Callable[[str, Opinion | None, Opinion | None], None] = lambda tenant, before, now: None
+        self.likely_noise: Callable[[Alert, Mapping[str, str], str | None], Likely | None] = lambda *_: None
+        self.on_minute: Callable[[str, int, int], None] = lambda tenant, minute, count: None  # since 1970, records
         self.hid: Counter[tuple[str, str]] = Counter()  # records since the last report, by tenant and suppressor
         self.table = ControlTable(store)
         self.agenda = Agenda(timers, self, teller, stream_ms)
@@ -135,7 +138,8 @@ class Suppression:
             tenant.open.add(alert.key)
             if tenant.inhibitor is not None and change in _SAYS_WHO:
                 affected = tenant.inhibitor.opened(alert.key, subject)
-        asked = Asked(tenant, alert, change, subject, now, at, is_new_name=is_new_name)
+        likely_noise = partial(self.likely_noise, alert, labels, body.source)
+        asked = Asked(tenant, alert, change, subject, now, at, likely_noise, is_new_name=is_new_name)
         asked.ask()
         if not alert.open:
             tenant.open.discard(alert.key)
@@ -202,7 +206,9 @@ class Suppression:
 
     def _recheck(self, tenant: Tenant, alert: Alert, cause: Cause, now: int) -> None:
         body = self.alerts.body(alert.key)
-        asked = Asked(tenant, alert, Change.UNSUPPRESSED, self.subject_of(alert, body), now, now)
+        subject = self.subject_of(alert, body)
+        likely_noise = partial(self.likely_noise, alert, subject.fields, body.source)
+        asked = Asked(tenant, alert, Change.UNSUPPRESSED, subject, now, now, likely_noise)
         asked.ask_again()
         if tuple(asked.held) == alert.held:
             return
@@ -215,21 +221,22 @@ class Suppression:
         change = Change.SUPPRESSED if ruling.suppressed_by else Change.UNSUPPRESSED
         self._teller.tell(alert, change, body, ruling, cause, now)
 
-    def settle_flapping(self, alert: Alert, body: Body, cause: Cause, now: int) -> bool:
-        """Tell of an alert that is steady again; say whether it is."""
+    def settle_flapping(self, alert: Alert, body: Body, cause: Cause, now: int, at: int) -> bool:
+        """Tell of an alert that is steady again since `at`; say whether it is. Rules are asked as of `now`."""
         tenant = self.tenant(alert.tenant)
         subject = self.subject_of(alert, body)
         policy = tenant.flap_policy_of(subject)
-        alert.flips, still, flap = settle(alert.flips, flapping=True, now=now, policy=policy)
+        alert.flips, still, flap = settle(alert.flips, flapping=True, now=at, policy=policy)
         alert.steady_at = steady_at(alert.flips, policy) if still else 0
         self.alerts.put_body(alert, body)
         if flap is not Flap.STEADY:
             return False
-        asked = Asked(tenant, alert, Change.STEADY, subject, now, now)
+        likely_noise = partial(self.likely_noise, alert, subject.fields, body.source)
+        asked = Asked(tenant, alert, Change.STEADY, subject, now, at, likely_noise)
         asked.ask_again()
         ruling = asked.ruling()
         self._settle(tenant, alert, asked, ruling, cause, now)
-        self._teller.tell(alert, Change.STEADY, body, ruling, cause, now)
+        self._teller.tell(alert, Change.STEADY, body, ruling, cause, at)
         return True
 
     # -- storms
@@ -261,6 +268,8 @@ class Suppression:
             if pulse.count or storm is not None:
                 goes_on = True
                 tenant.has_changed()
+            if pulse.count:
+                self.on_minute(tenant.name, pulse.minute, pulse.count)
             for news in pulse.roll(self._minute):
                 if storm is None:  # a storm that has ended has no news
                     break

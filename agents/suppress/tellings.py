@@ -14,6 +14,7 @@ from pipeline.schemas.own import OwnAlert
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agents.rate_models import RateNews
     from pipeline.domain.budgets import BudgetPolicy
     from pipeline.domain.maintenance import HiddenCounts, MaintenanceWindow
     from pipeline.domain.silences import Silence
@@ -143,7 +144,7 @@ def budget_spent(event: BudgetEvent, policy: BudgetPolicy, spent: int, now: int)
     """Return that a tenant's suppression budget is nearly spent, or spent."""
     warned = event is BudgetEvent.WARNED
     summary = (
-        f"{spent} changes were hidden today by storms, flapping and throttling, of {policy.suppressed_per_day}: "
+        f"{spent} changes were hidden today by storms, flapping, noise and throttling, of {policy.suppressed_per_day}: "
         + ("the rest of the day's budget is small." if warned else "nothing more is hidden by these today.")
     )
     return OwnAlert(
@@ -177,6 +178,40 @@ def hidden_in_day(day: int, counts: dict[str, int], now: int) -> OwnAlert:
         {"day": to_text(begin)[:10], "hidden": counts},
         end,
     )
+
+
+def rate_news(news: RateNews, now: int) -> OwnAlert:
+    """Return that a tenant's alert rate is unusual, or that more than usual is expected, or that this is over."""
+    told = _unusual(news) if news.what == "unusual" else _forecast(news)
+    name, severity, summary = told
+    change, ends_at = (Change.RESOLVED, now) if news.over else (Change.OPENED, None)
+    return OwnAlert(name, {}, change, severity, news.since, summary, dict(news.facts), ends_at)
+
+
+def _unusual(news: RateNews) -> tuple[str, Severity, str]:
+    facts = news.facts
+    rate = f"{_plain(facts['value'])} alerts in five minutes, and {_plain(facts['usual'])} are usual at this hour"
+    if "mean" in facts:
+        means = f"{_plain(facts['mean'])}, and {_plain(facts['mean_usual'])} is usual"
+        rate += f"; the mean of about {facts['mean_of_minutes']} minutes is {means}"
+    if news.over:
+        return own.RATE, Severity.WARNING, f"The rate of alerts is as usual, or has been like this for long: {rate}."
+    return own.RATE, Severity.WARNING, f"The rate of alerts is unusual: {rate}. Score {facts['score']}."
+
+
+def _plain(number: float | str) -> str:
+    return f"{float(number):.1f}".removesuffix(".0")
+
+
+def _forecast(news: RateNews) -> tuple[str, Severity, str]:
+    facts = news.facts
+    hour = (
+        f"in the next hour {facts['low']} to {facts['high']} alerts are expected. At this time of day "
+        f"{_plain(facts['usual'])} are usual, and three of four hours of the last week had at most "
+        f"{facts['usual_at_most']}."
+    )
+    what = "No more than usual, or it has been like this for long:" if news.over else "More alerts than usual:"
+    return own.FORECAST, Severity.INFO, f"{what} {hour}"
 
 
 def suppressed_in_incident(

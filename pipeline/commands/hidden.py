@@ -26,10 +26,10 @@ def hidden(
 ) -> None:
     """Show how much each suppressor hid, per day.
 
-    A suppressor is one silence, maintenance window or inhibition rule, or flapping, storm or throttle. What counts
-    is changes of alerts that left with the verdict suppressed; one that several hid counts for each. Days are those
-    of UTC, the newest first. Days that are over are as the pipeline reported them at their end; today is counted
-    from the changes until now. With --file the newest record stands for now.
+    A suppressor is one silence, maintenance window or inhibition rule, or flapping, storm, noise or throttle. What
+    counts is changes of alerts that left with the verdict suppressed; one that several hid counts for each. Days are
+    those of UTC, the newest first. Days that are over are as the pipeline reported them at their end; today is
+    counted from the changes until now. With --file the newest record stands for now.
 
     A rule that hides much more than it did is one to look at: `core-alerts why` shows whose it is.
 

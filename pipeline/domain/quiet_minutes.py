@@ -1,4 +1,4 @@
-"""How many records a quiet minute of one tenant's has at most: the 99th percentile of the last week or so."""
+"""How many records a quiet minute of one tenant's has at most: by the 99th percentile of the last week or so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 
 ENOUGH = 60  # minutes; of fewer, the 99th percentile says nothing
-_MINUTES_A_DAY = 1440
+_MINUTES_A_DAY = 1440  # and of fewer than these, the largest says nothing
 _ONE = 1024  # the weight of a minute of today
 _LARGEST = 1 << 40
 _FORGOTTEN_AFTER = 90  # days; (7/8)^90 of a minute weighs nothing
@@ -72,6 +72,15 @@ class QuietMinutes:
             if above * 100 > total:
                 return TOPS[bucket]
         raise AssertionError("the buckets add up to less than a hundredth of themselves")
+
+    def largest(self) -> int | None:
+        """Return the largest that is not forgotten, at most 5 % too high; None while less than a day's worth is known.
+
+        A single minute is forgotten after 41 days, however large it was.
+        """
+        if sum(self._weights.values()) < _MINUTES_A_DAY * _ONE:
+            return None
+        return TOPS[max(self._weights)]
 
     def snapshot(self) -> QuietState:
         """Return all there is to keep, as what msgpack can write."""

@@ -72,6 +72,7 @@ class Stage(StrEnum):
     INHIBITION = "inhibition"
     FLAPPING = "flapping"
     STORM = "storm"
+    NOISE = "noise"
     THROTTLE = "throttle"
 
 
@@ -83,6 +84,8 @@ class Ruled(StrEnum):
     INHIBITED = "inhibited"
     FLAPPING = "flapping"
     STORM = "storm"
+    LIKELY_NOISE = "likely_noise"
+    NOISE_BY_RECENT_RATE = "noise_by_recent_rate"  # its model does worse than that
     TENANT_RATE = "tenant_rate"
     NAME_RATE = "name_rate"
 
@@ -90,6 +93,7 @@ class Ruled(StrEnum):
     NEVER_SUPPRESSED = "never_suppressed"
     NEW_NAME = "new_name"
     WAS_SHOWN = "was_shown"
+    SEVERITY_RAISED = "severity_raised"
     FLAPPING_BEGINS = "flapping_begins"
     STEADY_AGAIN = "steady_again"
     WITHIN_RATE = "within_rate"

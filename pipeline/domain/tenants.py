@@ -34,6 +34,7 @@ class TenantPolicy(msgspec.Struct, frozen=True):
     never_suppress: Severity = Severity.CRITICAL  # this and anything worse
     throttle: ThrottlePolicy = ThrottlePolicy()
     budget: BudgetPolicy = BudgetPolicy()
+    hide_noise_from: float | None = None  # the score from which an alert counts as noise; None: none does
     throttle_is_its_own: bool = False  # the tenant wrote it; otherwise whoever runs the pipeline decides on it
 
     def protects(self, subject: Subject, severity: Severity) -> bool:

@@ -147,6 +147,10 @@ class Topology:
         whole = self.service_of(callee)
         return whole in self.depends_on.get(self.service_of(caller), ()) or whole in targets
 
+    def is_isolated(self, node: str) -> bool:
+        """Say whether the node has no edge."""
+        return node not in self._beside
+
     def is_host(self, node: str) -> bool:
         """Say whether anything runs on this node."""
         return node in self.hosted

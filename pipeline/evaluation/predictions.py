@@ -5,6 +5,7 @@ The agents run one behind the other as workers run them, in event time, and are 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from agents.ingest import RAW_TOPIC, IngestStep
 from agents.scoring import SCORED, noise_input
 from agents.suppress.defaults import Defaults
 from pipeline.domain.alert import Periods
+from pipeline.domain.correlation.seen import Feedback
 from pipeline.domain.correlation.settings import CorrelationSettings
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.fingerprint import fingerprint_of
@@ -27,7 +29,7 @@ from tables import keys
 from tables.store import DictStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from models.noise import NoiseInput
     from pipeline.domain.topology import Topology
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.stream.step import Step
 
 _DAY: Final = 24 * 3600 * 1000
+_SETTLES: Final = 60_000  # ms after the last alert: the causes of an incident are ranked some time after it grew
 _SNAPSHOT_EVERY: Final = 20_000  # alerts: what is kept until a snapshot must not pile up
 
 
@@ -61,6 +64,8 @@ class _Told(msgspec.Struct):
 
 class _Incident(msgspec.Struct):
     incident: str
+    tenant_id: str = ""
+    change: str = ""
     aliases: list[str] = []
     root_causes: list[dict[str, Any]] = []
 
@@ -99,16 +104,19 @@ class Pipeline:
         self._scores: dict[tuple[str, str], dict[str, float]] = {}
         self._survivor: dict[str, str] = {}
         self._causes: dict[str, tuple[str, ...]] = {}
+        self._over: list[_Incident] = []  # incidents that were resolved since anybody looked
 
     def learn(self, alerts: Sequence[Labelled], tenants: Iterable[str], begin: int) -> None:
         """Let `tenants` live through a set before `begin` (ms), and learn its labels from its changes.
 
         As if these were their own alerts of the days before, and their people had told of each change whether they
-        cared: of changes, and not of every repeat, for that is what people are told of.
+        cared: of changes, and not of every repeat, for that is what people are told of. When an incident is over, they
+        told its cause: of the fault that most of its alerts are of.
         """
         last = max((one.line.timestamp or 0 for one in alerts), default=begin)
         shift = (begin - last) // _DAY * _DAY - _DAY  # the hours of the day stay
         learning = list(tenants)
+        roots: dict[str, Counter[str]] = defaultdict(Counter)  # by incident
         for alert in alerts:
             for tenant in learning:
                 line = moved(alert.line, tenant, shift)
@@ -116,10 +124,25 @@ class Pipeline:
                 found = _alert_of(line.value or b"") if changed else None
                 if found is not None:
                     self._ingest.learn(tenant, found, wanted=alert.truth.wanted)
+                incident = self._prediction(line.number, line.value or b"").incident
+                if incident is not None and alert.truth.root_cause is not None:
+                    roots[incident][alert.truth.root_cause] += 1
+                self._tell_causes(roots)
+
+    def _tell_causes(self, roots: Mapping[str, Counter[str]]) -> None:
+        """Tell the causes of incidents that are over."""
+        for one in self._over:
+            found = sum((roots[name] for name in (one.incident, *one.aliases) if name in roots), Counter[str]())
+            if found:
+                root = found.most_common(1)[0][0]
+                said = Feedback(f"cause-of-{one.incident}", "root_cause", one.incident, node=root)
+                self._correlate.correlators.apply_feedback(one.tenant_id, said, max(0, self._latest))
+        self._over.clear()
 
     def predict(self, alerts: Iterable[Labelled]) -> list[Prediction]:
         """Return one prediction for each alert, in their order, with the incidents as they are at the end."""
         said = []
+        self._over.clear()
         for count, alert in enumerate(alerts):
             line = alert.line
             self._take(line)
@@ -127,6 +150,9 @@ class Pipeline:
             if count % _SNAPSHOT_EVERY == _SNAPSHOT_EVERY - 1:
                 self._checkpoint()
                 self.progress(count + 1)
+        self._correlate.advance(max(0, self._latest) + _SETTLES)
+        for output in self._correlate.take_emitted().correlated:
+            self._hear(output)
         return [self._final(one) for one in said]
 
     def _take(self, line: Line) -> bool:
@@ -155,6 +181,8 @@ class Pipeline:
 
     def _hear(self, output: Output) -> None:
         found = _incident(output.value or b"")
+        if found.change == "resolved":
+            self._over.append(found)
         for alias in found.aliases:
             self._survivor[alias] = found.incident
         self._causes[found.incident] = tuple([one["node"] for one in found.root_causes])

@@ -47,6 +47,8 @@ def _bears(entry: Entry, ended_at: int, changes: Sequence[Entry]) -> bool:
 
 def _is_about(record: EnrichedRecord, decision: Decision) -> bool:
     """Say whether a decision was made because of what the pipeline tells of there."""
+    if record.name in (own.RATE, own.FORECAST):
+        return False
     if record.name == own.STORM:
         return decision.stage == Stage.STORM
     if record.name == own.MAINTENANCE:

@@ -21,11 +21,17 @@ KINDS: Final[dict[Stage, str]] = {
     Stage.INHIBITION: "inhibit_rule",
     Stage.FLAPPING: "flap_policy",
     Stage.STORM: "storm_policy",
+    Stage.NOISE: "tenant",
     Stage.THROTTLE: "tenant",
 }
 """The kind of the control records that each stage goes by."""
 
-_POLICIES: Final = {Stage.FLAPPING: "flap policy", Stage.STORM: "storm policy", Stage.THROTTLE: "tenant policy"}
+_POLICIES: Final = {
+    Stage.FLAPPING: "flap policy",
+    Stage.STORM: "storm policy",
+    Stage.NOISE: "tenant policy",
+    Stage.THROTTLE: "tenant policy",
+}
 _NOBODY: Final = "-"  # the author that a replay has for the rules of a folder
 _SHOWN: Final = 200  # characters of a comment
 

@@ -40,6 +40,8 @@ SUPPRESSES: Final[dict[Ruled, str]] = {
     Ruled.INHIBITED: "Hidden by inhibition rule {rule}{by}: the alerts that it names as the cause fire.",
     Ruled.FLAPPING: "Hidden while it flaps{by}.",
     Ruled.STORM: "Hidden in a storm of alerts{by}.",
+    Ruled.LIKELY_NOISE: "Hidden as noise: by what was said of alerts like it, hardly anybody will care{by}.",
+    Ruled.NOISE_BY_RECENT_RATE: "Hidden as noise by what was said of its name of late: the noise model did worse{by}.",
     Ruled.TENANT_RATE: "Hidden until there is room: the tenant's alerts changed too often{by}.",
     Ruled.NAME_RATE: "Hidden until there is room: alerts of this name changed too often{by}.",
     Ruled.UNCHANGED: "Still hidden by {stage} {rule}{by}.",
@@ -49,6 +51,7 @@ PASSES: Final[dict[Ruled, str]] = {
     Ruled.NEVER_SUPPRESSED: "Let pass by {stage}: alerts of this severity or name are never hidden by it{by}.",
     Ruled.NEW_NAME: "Let pass by {stage}: before it, the tenant had never sent an alert of this name{by}.",
     Ruled.WAS_SHOWN: "Let pass by {stage}: its firing was shown, so its end is shown too{by}.",
+    Ruled.SEVERITY_RAISED: "Let pass by {stage}: it got worse{by}.",
     Ruled.FLAPPING_BEGINS: "Let pass by {stage}: that it begins to flap is told once{by}.",
     Ruled.STEADY_AGAIN: "Let pass by {stage}: it is steady again{by}.",
     Ruled.BUDGET_EXHAUSTED: "Let pass by {stage}: as much as may be hidden in a day is hidden already{by}.",
@@ -63,6 +66,7 @@ OVER: Final[dict[Stage, str]] = {
     Stage.INHIBITION: "Inhibition rule {rule} no longer holds it: what it names as the cause does not fire any more.",
     Stage.FLAPPING: "It does not flap any more.",
     Stage.STORM: "The storm no longer holds it: it is over.",
+    Stage.NOISE: "It no longer counts as noise.",
     Stage.THROTTLE: "There is room for it now.",
 }
 """What ended where something held an alert that is shown again."""

@@ -137,7 +137,10 @@ def tenant_policy(ref: RuleRef, spec: TenantSpec) -> TenantPolicy:
     throttle = None if spec.throttle is None else ThrottlePolicy(*msgspec.structs.astuple(spec.throttle))
     budget = BudgetPolicy(spec.budget.suppressed_per_day, spec.budget.warn_at)
     severity = _severity(spec.never_suppress)
-    found = TenantPolicy(ref, spec.always_pass, tuple(switches), longest, severity, budget=budget)
+    hide_from = None if spec.noise is None else spec.noise.hide_from
+    found = TenantPolicy(
+        ref, spec.always_pass, tuple(switches), longest, severity, budget=budget, hide_noise_from=hide_from
+    )
     if throttle is None:
         return found
     return msgspec.structs.replace(found, throttle=throttle, throttle_is_its_own=True)

@@ -83,7 +83,7 @@ class StormPolicySpec(Spec, kw_only=True):
     """When a tenant has too many alerts to tell each."""
 
     enabled: Flag = True
-    floor: Annotated[int, Meta(ge=1, le=10**9, description="alerts a minute", examples=[500])] = 500
+    floor: Annotated[int, Meta(ge=1, le=10**9, description="alerts a minute", examples=[500])] | None = None
     factor: Annotated[float, Meta(ge=1, le=1000, description="a number from 1", examples=[4.0])] = 4.0
     quiet_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes", examples=[5])] = 5
 
@@ -147,6 +147,12 @@ class BudgetSpec(Spec, kw_only=True):
     warn_at: Annotated[float, Meta(gt=0, le=1, description="a share of it", examples=[0.8])] = 0.8
 
 
+class NoiseSpec(Spec, kw_only=True):
+    """From which score on alerts that nobody will care about are hidden."""
+
+    hide_from: Annotated[float, Meta(ge=0.5, le=1, description="a number from 0.5 to 1", examples=[0.98])]
+
+
 Names = Annotated[tuple[str, ...], Meta(max_length=256, description="names of alerts", examples=["[Watchdog]"])]
 
 
@@ -159,6 +165,7 @@ class TenantSpec(Spec, kw_only=True):
     never_suppress: Annotated[str, Meta(description="a severity", examples=["critical"])] = "critical"
     throttle: ThrottleSpec | None = None
     budget: BudgetSpec = field(default_factory=BudgetSpec)
+    noise: NoiseSpec | None = None
 
 
 Node = Annotated[str, Meta(min_length=1, max_length=256, description="the id of a node", examples=["checkout"])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,7 +16,7 @@ from pipeline.schemas.records import Output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.domain.correlation.views import IncidentEvent, IncidentView, Member
+    from pipeline.domain.correlation.views import IncidentEvent, Member
 
 CORRELATED_TOPIC: Final = "alerts.correlated"
 SCHEMA: Final = "alerts.correlated/1"
@@ -23,8 +24,56 @@ MEMBERS: Final = 200
 """How many members a record lists at most, those that joined last; `member_count` counts them all."""
 _ABOUT_MEMBERS: Final = frozenset(("joined", "left", "severity", "recalled"))
 """Changes whose records list only the members that they are about: the others were told when they joined."""
-_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+_encode: Final = msgspec.json.Encoder().encode
 _HEADER: Final = (records.SCHEMA, SCHEMA.encode())
+
+
+class _Why(msgspec.Struct, gc=False):
+    detail: str | msgspec.UnsetType
+    lag_ms: int
+    of: str
+    signal: str
+    strength: float
+
+
+class _Member(msgspec.Struct, gc=False):
+    active: bool
+    fingerprint: str
+    joined_at: datetime
+    name: str
+    severity: str
+    strength: float
+    suppressed: bool
+    why: list[_Why]
+
+
+class _Cause(msgspec.Struct, gc=False):
+    confidence: float
+    evidence: tuple[str, ...]
+    node: str
+
+
+class _Incident(msgspec.Struct, gc=False):
+    """One record; fields are written in this order, which is that of their names."""
+
+    about: tuple[str, ...]
+    aliases: tuple[str, ...]
+    at: datetime
+    change: str
+    confidence: float
+    first_seen_at: datetime
+    hosts: tuple[str, ...]
+    id: str
+    incident: str
+    last_seen_at: datetime
+    member_count: int
+    members: list[_Member]
+    root_causes: list[_Cause]
+    services: tuple[str, ...]
+    severity: str
+    state: str
+    tenant_id: str
+    title: str
 
 
 def output_id(tenant: str, cause_id: str, index: int) -> str:
@@ -42,52 +91,43 @@ def incident_output(
     traces: Sequence[tuple[str, bytes]] = (),
 ) -> Output:
     """Return the record that tells of one change of an incident, at `at` (ms)."""
-    said = {"id": record_id, "tenant_id": tenant, "change": event.kind, "at": to_datetime(at)}
-    said["about"] = list(event.about)
-    members = event.incident.members[-MEMBERS:]
-    if event.kind in _ABOUT_MEMBERS:
-        about = set(event.about)
-        members = tuple([one for one in event.incident.members if one.fingerprint in about])
-    value = _encode(said | incident_of(event.incident, members))
+    incident = event.incident
+    members = incident.only(event.about) if event.kind in _ABOUT_MEMBERS else incident.members[-MEMBERS:]
+    value = _encode(
+        _Incident(
+            event.about,
+            incident.aliases,
+            to_datetime(at),
+            event.kind,
+            round(incident.confidence, 4),
+            to_datetime(incident.first_seen),
+            incident.hosts,
+            record_id,
+            incident.id,
+            to_datetime(incident.last_seen),
+            incident.member_count,
+            [_member(one) for one in members],
+            [_Cause(round(one.confidence, 4), one.evidence, one.node) for one in incident.root_causes],
+            incident.services,
+            LABELS[incident.severity],
+            incident.state,
+            tenant,
+            incident.title,
+        )
+    )
     headers = [(records.ID, record_id.encode()), _HEADER, (records.ORIGIN, origin)]
     headers += [(name, text) for name, text in traces if name == records.TRACEPARENT][:1]
     return Output(tenant.encode(), value, headers, at, partition)
 
 
-def incident_of(view: IncidentView, members: Sequence[Member]) -> dict[str, Any]:
-    """Return an incident as it stands in a record that lists these members."""
-    return {
-        "incident": view.id,
-        "aliases": list(view.aliases),
-        "state": view.state,
-        "severity": LABELS[view.severity],
-        "title": view.title,
-        "first_seen_at": to_datetime(view.first_seen),
-        "last_seen_at": to_datetime(view.last_seen),
-        "confidence": round(view.confidence, 4),
-        "root_causes": [
-            {"node": one.node, "confidence": round(one.confidence, 4), "evidence": list(one.evidence)}
-            for one in view.root_causes
-        ],
-        "services": list(view.services),
-        "hosts": list(view.hosts),
-        "member_count": view.member_count,
-        "members": [_member(one) for one in members],
-    }
-
-
-def _member(one: Member) -> dict[str, Any]:
-    return {
-        "fingerprint": one.fingerprint,
-        "name": one.name,
-        "severity": LABELS[one.severity],
-        "joined_at": to_datetime(one.joined_at),
-        "active": one.active,
-        "suppressed": one.suppressed,
-        "strength": round(one.strength, 4),
-        "why": [
-            {"signal": why.signal, "strength": round(why.strength, 4), "lag_ms": why.lag_ms, "of": why.of}
-            | ({"detail": why.detail} if why.detail else {})
-            for why in one.why
-        ],
-    }
+def _member(one: Member) -> _Member:
+    return _Member(
+        one.active,
+        one.fingerprint,
+        to_datetime(one.joined_at),
+        one.name,
+        LABELS[one.severity],
+        round(one.strength, 4),
+        one.suppressed,
+        [_Why(why.detail or msgspec.UNSET, why.lag_ms, why.of, why.signal, round(why.strength, 4)) for why in one.why],
+    )

@@ -31,6 +31,19 @@ class BurstTold(msgspec.Struct, frozen=True, gc=False):
     quiet_ms: int  # the pause before the burst
 
 
+class Quantiles(msgspec.Struct, frozen=True, gc=False):
+    """By when something will have happened, in 50 and in 90 % of cases."""
+
+    p50: float
+    p90: float
+
+
+class Expected(msgspec.Struct, frozen=True, gc=False):
+    """What is expected of an alert that begins."""
+
+    resolved_in_s: Quantiles
+
+
 class EnrichedAlert(msgspec.Struct, gc=False):
     """One record of alerts.enriched."""
 
@@ -57,6 +70,7 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # left out where the sender gave nothing beyond the contract
     score_reasons: Mapping[str, Sequence[object]] | msgspec.UnsetType = msgspec.UNSET  # by score: models.base.Reason
     burst: BurstTold | msgspec.UnsetType = msgspec.UNSET  # of a repeat that begins one
+    expected: Expected | msgspec.UnsetType = msgspec.UNSET  # left out where nothing is known
 
 
 _encoder = msgspec.json.Encoder()

@@ -12,7 +12,7 @@ from pipeline.domain.ids import id_from_record
 from pipeline.domain.severity import LABELS
 from pipeline.domain.timestamps import to_datetime
 from pipeline.schemas import raw, records
-from pipeline.schemas.enriched import SCHEMA, BurstTold, EnrichedAlert, encode
+from pipeline.schemas.enriched import SCHEMA, BurstTold, EnrichedAlert, Expected, Quantiles, encode
 from pipeline.schemas.records import Output, origin_text
 from pipeline.schemas.rulings import UNASKED, Ruling, decisions
 
@@ -68,12 +68,14 @@ def change_of(
     scores: dict[str, float] = _NO_SCORES,
     reasons: Mapping[str, Sequence[object]] | None = None,
     burst: tuple[str, int] | None = None,
+    resolves: tuple[float, float] | None = None,
 ) -> Output:
     """Return the record that tells of `change` of `alert`, as it is after the change.
 
     `labels` is JSON as it leaves; `cause` are the headers of the record that caused the change, and
     `told` is why it is told at all, where that does not follow from the change. `reasons` are those of the
-    `scores`; `burst` is what kind of burst a repeat begins, and the pause before it (ms).
+    `scores`; `burst` is what kind of burst a repeat begins, and the pause before it (ms); `resolves` is after how many
+    seconds the alert will have ended, in 50 and in 90 % of cases.
     """
     last_seen = to_datetime(alert.last_seen)
     value = encode(
@@ -101,6 +103,7 @@ def change_of(
             msgspec.UNSET if body.extra is None else msgspec.Raw(body.extra),
             reasons or msgspec.UNSET,
             msgspec.UNSET if burst is None else BurstTold(*burst),
+            msgspec.UNSET if resolves is None else Expected(Quantiles(*resolves)),
         )
     )
     headers = [(records.ID, output_id.encode()), _SCHEMA_HEADER, (records.ORIGIN, origin)]

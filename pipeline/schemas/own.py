@@ -26,6 +26,8 @@ SWITCH_MISSING: Final = "DeadMansSwitchMissing"
 BUDGET: Final = "SuppressionBudget"
 HIDDEN: Final = "SuppressionReport"
 RECALL: Final = "SuppressedAlertInIncident"
+RATE: Final = "AlertRateUnusual"
+FORECAST: Final = "AlertVolumeForecast"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _PERIODS: Final = Periods()
 

@@ -16,12 +16,13 @@ import pytest
 import models
 from models.alert_stream import AlertStreamAnomaly
 from models.features import StreamInput
+from models.guarded_resolve import GuardedTimeToResolve
 from models.noise import GuardedNoise, NoiseInput, NoiseModel
 from models.series_anomaly import Point, SeriesAnomaly
 from models.snapshot import pack, unpack
 from models.time_to_resolve import Open, TimeToResolve
 from models.volume_forecast import VolumeForecast
-from models.will_flap import Opened, WillFlap
+from models.will_flap import GuardedWillFlap, Opened, WillFlap
 from pipeline.domain.severity import Severity
 
 if TYPE_CHECKING:
@@ -72,6 +73,29 @@ def noise_case(fresh: Callable[[], OnlineModel[Any]], most_bytes: int) -> Case:
     )
 
 
+def resolve_case(fresh: Callable[[], OnlineModel[Any]], most_bytes: int) -> Case:
+    return Case(
+        fresh,
+        lambda draw, number: (Open(name_of(draw, number), draw.expovariate(0.01)), draw.expovariate(0.001)),
+        (Open(""), Open(LONG, 1e300), Open("unseen", 5e-324)),
+        lambda bad: ((Open("name 1", bad), None), (Open("name 1"), bad)),
+        most_bytes,
+    )
+
+
+def flap_case(fresh: Callable[[], OnlineModel[Any]], most_bytes: int) -> Case:
+    return Case(
+        fresh,
+        lambda draw, number: (
+            Opened(name_of(draw, number), f"eth{draw.randrange(30)}", draw.random() < 0.3),
+            label(draw),
+        ),
+        (Opened(""), Opened(LONG, LONG, again=True), Opened("unseen", "unseen")),
+        lambda bad: ((Opened("name 1"), bad),),
+        most_bytes,
+    )
+
+
 CASES = {
     "noise": noise_case(NoiseModel, 200_000),
     "guarded noise": noise_case(GuardedNoise, 220_000),
@@ -96,20 +120,10 @@ CASES = {
         lambda bad: ((bad, None),),
         2_000,
     ),
-    "time to resolve": Case(
-        TimeToResolve,
-        lambda draw, number: (Open(name_of(draw, number), draw.expovariate(0.01)), draw.expovariate(0.001)),
-        (Open(""), Open(LONG, 1e300), Open("unseen", 5e-324)),
-        lambda bad: ((Open("name 1", bad), None), (Open("name 1"), bad)),
-        170_000,
-    ),
-    "will flap": Case(
-        WillFlap,
-        lambda draw, number: (Opened(name_of(draw, number), f"eth{draw.randrange(30)}"), label(draw)),
-        (Opened(""), Opened(LONG, LONG), Opened("unseen", "unseen")),
-        lambda bad: ((Opened("name 1"), bad),),
-        75_000,
-    ),
+    "time to resolve": resolve_case(TimeToResolve, 170_000),
+    "guarded time to resolve": resolve_case(GuardedTimeToResolve, 175_000),
+    "will flap": flap_case(WillFlap, 45_000),
+    "guarded will flap": flap_case(GuardedWillFlap, 47_000),
 }
 
 

@@ -24,6 +24,7 @@ TOUCHY = Defaults(
     TenantPolicy(
         throttle=ThrottlePolicy(per_minute=6, burst=4, name_per_minute=3, name_burst=2),
         budget=BudgetPolicy(suppressed_per_day=6, warn_at=0.5),
+        hide_noise_from=0.9,
     ),
     scores=True,
 )
@@ -113,6 +114,16 @@ _SPECS: dict[str, Any] = {
             {"always_pass": ["B"], "throttle": {"name_per_minute": 1, "name_burst": 1}},
             {"dead_mans_switches": [{"id": "a", "matchers": ['alertname="A"'], "within": "1m"}]},
             {"never_suppress": "warning", "budget": {"suppressed_per_day": 1}},
+            {"noise": {"hide_from": 0.5}},
+            {"noise": {"hide_from": 0.95}},
+        ]
+    ),
+    "feedback": lambda at: st.sampled_from(
+        [
+            {"says": "noise", "name": "A"},
+            {"says": "noise", "name": "B"},
+            {"says": "wanted", "name": "A"},
+            {"says": "wanted", "name": "A", "source": "p"},
         ]
     ),
 }

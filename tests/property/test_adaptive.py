@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Burst = tuple[int, str, str, int]  # minutes since the last one, name, instance, how many records
 
-STORMS = StormPolicy(floor=12, factor=2.0, quiet_minutes=3)
+FLOOR = 12
+STORMS = StormPolicy(floor=FLOOR, factor=2.0, quiet_minutes=3)
 QUIET_HOUR: list[Burst] = [(1, "a", "i", 8)] * 62  # after it the limit is 16, not 12
 BURSTS: st.SearchStrategy[list[Burst]] = st.builds(
     lambda before, bursts: before + bursts,
@@ -87,7 +88,7 @@ def modelled(bursts: Sequence[Burst]) -> list[tuple[str, int]]:
     told = []
     for minute in range(at + 10):
         p99 = quiet.p99()
-        limit = STORMS.floor if p99 is None else max(STORMS.floor, int(STORMS.factor * p99))
+        limit = FLOOR if p99 is None else max(FLOOR, int(STORMS.factor * p99))
         records = minutes.get(minute, [])
         heavy = any(
             count > limit and (count - max(Counter(records[:count]).values())) * MIXED > limit

@@ -50,7 +50,7 @@ def lived(steps: list[Step], *, restart_before: frozenset[int] = frozenset()) ->
         if change == "tick":
             told += acme.pass_time(now)
         elif change == "feedback":
-            told += acme.apply_feedback(feedback(number, severity, fingerprint, acme), now)
+            told += acme.apply_feedback(feedback(number, severity, fingerprint, acme, told), now)
         else:
             firing = change not in {"resolved", "expired"}
             labels = {"pod": pod, "cluster": "production"}
@@ -62,9 +62,11 @@ def lived(steps: list[Step], *, restart_before: frozenset[int] = frozenset()) ->
     return told, acme
 
 
-def feedback(number: int, kind: int, fingerprint: str, acme: Correlator) -> Feedback:
+def feedback(number: int, kind: int, fingerprint: str, acme: Correlator, told: list[IncidentEvent]) -> Feedback:
     kinds = ("belongs", "does_not_belong", "root_cause", "undo", "undo")
-    incident = acme.incident_of(fingerprint if kind else "DiskFull/front-0") or "unknown"
+    incident = acme.incident_of(fingerprint if kind else "DiskFull/front-0")
+    if incident is None:  # one that is over, most often
+        incident = told[0].incident.id if told else "unknown"
     return Feedback(f"f{number}", kinds[kind], incident, fingerprint, node="cart", of=f"f{number - 1}")
 
 

@@ -62,7 +62,7 @@ def test_the_bench_measures_every_pair_of_scenarios(tmp_path: Path, monkeypatch:
     results: dict[str, Any] = {}
     monkeypatch.setattr(report, "write_result", lambda name, data: results.update({name: data}))
     noise.main(written(tmp_path))
-    assert len(results["noise"]["results"]) == 2 * 3 * 4 * 2
+    assert len(results["noise"]["results"]) == 2 * 3 * 6 * 2
     for one in results["noise"]["results"]:
         assert (one["auc"], one["noise_hidden"], one["attack_hidden"], one["steps_kept"]) == (1, 1, 0, 2)
     assert [one["scenario"] for one in results["alert_stream"]["results"]] == ["one"] * 3 + ["two"] * 3

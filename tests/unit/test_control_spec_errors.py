@@ -75,7 +75,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("calendar", {"subdivision": "BY"}, "spec.subdivision: "),
     ("calendar", {"dates": ["2026-12-24", "24.12."]}, "spec.dates[1]: invalid date. Write a date, for example 2026"),
     ("storm_policy", {"flor": 1}, "spec.flor: is not a field. Did you mean floor?"),
-    ("storm_policy", {"floor": "5"}, "spec.floor: expected a whole number, got text. Write alerts a minute"),
+    ("storm_policy", {"floor": "5"}, "spec.floor: expected a whole number or nothing, got text. Write alerts a minute"),
     ("storm_policy", {"floor": 0}, "spec.floor: expected a whole number >= 1. Write alerts a minute, for example 500"),
     ("storm_policy", {"enabled": "on"}, "spec.enabled: expected true or false, got text. Write true or false"),
     ("storm_policy", [], "spec: expected a set of fields, got a list. Write the fields enabled, floor, factor"),
@@ -95,6 +95,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("flap_policy", {"any_of": [["a=b"]] * 33}, "spec.any_of: expected a list of length <= 32"),
     ("tenant", {"never_suppress": "critcal"}, "spec.never_suppress: 'critcal' is no severity. Did you mean critical?"),
     ("tenant", {"throttle": {"burst": 0}}, "spec.throttle.burst: expected a whole number >= 1"),
+    ("tenant", {"noise": {}}, "spec.noise.hide_from: is missing. Add a number from 0.5 to 1"),
+    ("tenant", {"noise": {"hide_from": 0.4}}, "spec.noise.hide_from: expected a number >= 0.5"),
     ("tenant", {"budget": {"warn": 0}}, "spec.budget.warn: is not a field. Did you mean warn_at?"),
     ("tenant", {"dead_mans_switches": [{"id": "a"}]}, "spec.dead_mans_switches[0].matchers: is missing. Add a"),
     (

@@ -145,6 +145,7 @@ def test_a_tenant_is_what_it_says() -> None:
         "never_suppress": "error",
         "throttle": {"per_minute": 60, "burst": 10, "name_per_minute": 6, "name_burst": 3},
         "budget": {"suppressed_per_day": 0, "warn_at": 0.5},
+        "noise": {"hide_from": 0.98},
     }
     assert rule("tenant", spec) == TenantPolicy(
         ref("tenant"),
@@ -154,6 +155,7 @@ def test_a_tenant_is_what_it_says() -> None:
         Severity.ERROR,
         ThrottlePolicy(True, 60, 10, 6, 3),
         BudgetPolicy(0, 0.5),
+        hide_noise_from=0.98,
         throttle_is_its_own=True,
     )
 
@@ -221,11 +223,14 @@ ROUND_TRIPS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"any_of": ["a=b", ["c=d"]], "recurs": SATURDAYS},
     ),
     ("calendar", {"dates": ["2026-12-24"], "country": None}, {"dates": ["2026-12-24"]}),
-    ("storm_policy", {"floor": 500, "factor": 4, "enabled": True}, {}),
+    ("storm_policy", {"floor": 500, "factor": 4, "enabled": True}, {"floor": 500}),
+    ("storm_policy", {"floor": None}, {}),
     ("storm_policy", {"quiet_minutes": 7, "floor": 10}, {"floor": 10, "quiet_minutes": 7}),
     ("flap_policy", {"matchers": ["a=b"], "window": "30m"}, {"matchers": ["a=b"]}),
     ("flap_policy", {"matchers": []}, {"matchers": []}),
     ("tenant", {"throttle": {"burst": 1200}}, {"throttle": {}}),
+    ("tenant", {"noise": {"hide_from": 1}}, {"noise": {"hide_from": 1.0}}),
+    ("tenant", {"noise": None}, {}),
     ("tenant", {"always_pass": ["Watchdog"], "budget": {"warn_at": 0.5}}, {"budget": {"warn_at": 0.5}}),
     ("identity_rule", {"name": [{"as": "uuid"}], "drop": []}, {"name": [{"as": "uuid"}]}),
     (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tests.correlate_driver import CorrelateDriver, change
 from tests.step_driver import MINUTE, SECOND, T0, Record, control, header
 
@@ -24,6 +26,17 @@ def test_an_alert_opens_an_incident_and_one_of_the_same_host_joins_it_and_says_w
     assert newest["name"] == "HighLatency"
     assert newest["why"][0]["lag_ms"] == SECOND
     assert 0 < newest["strength"] <= 1
+
+
+def test_a_record_has_its_fields_in_the_order_of_their_names_and_a_detail_only_where_there_is_one() -> None:
+    driver = CorrelateDriver()
+    driver.take(change(0, T0, "HighCPU", **HOST), change(1, T0 + SECOND, "HighLatency", **HOST))
+    opened, joined = driver.told()
+    [first], [newest] = opened["members"], joined["members"]
+    for one in (joined, newest, newest["why"][0], joined["root_causes"][0]):
+        assert list(one) == sorted(one)
+    assert (first["why"][0]["signal"], "detail" in first["why"][0]) == ("first", False)
+    assert newest["why"][0]["detail"] == "web-1"
 
 
 def test_an_incident_is_resolved_when_all_of_its_members_have_been() -> None:
@@ -52,6 +65,23 @@ def test_a_suppressed_alert_opens_no_incident_alone() -> None:
     driver = CorrelateDriver()
     driver.take(change(0, T0, verdict="suppressed", **HOST))
     assert driver.told() == []
+
+
+def test_a_hidden_alert_of_a_serious_incident_raises_an_alarm_that_names_what_hides_it_now() -> None:
+    driver = CorrelateDriver()
+    hidden = change(1, T0 + SECOND, "HighLatency", verdict="suppressed", by="silence:s-1", **HOST)
+    driver.take(change(0, T0, "HighCPU", **HOST), hidden)
+    driver.take(change(2, T0 + 2 * SECOND, "HighLatency", "suppressed", verdict="suppressed", by="rule:r-7", **HOST))
+    driver.checkpoint()
+    driver.restart()
+    driver.take(change(3, T0 + 3 * SECOND, "HighCPU", "severity_raised", severity="critical", **HOST))
+    [alarm] = [msgspec.json.decode(one.output.value or b"") for one in driver.left if one.topic == "alerts.enriched"]
+    assert (alarm["name"], alarm["extra"]["name"]) == ("SuppressedAlertInIncident", "HighLatency")
+    assert alarm["extra"]["suppressed_by"] == ["rule:r-7"]
+    assert "was hidden by rule:r-7 and belongs to incident" in alarm["annotations"]["summary"]
+    driver.left.clear()
+    driver.take(change(4, T0 + 4 * SECOND, "HighLatency", "suppressed", verdict="suppressed", by="rule:r-8", **HOST))
+    assert driver.left == []  # once for each alert
 
 
 def test_alerts_of_the_pipeline_s_own_are_no_incidents() -> None:

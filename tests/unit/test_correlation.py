@@ -84,6 +84,15 @@ def test_the_topology_ties_what_no_label_does() -> None:
         assert kinds(acme.observe(seen("Errors", 1, labels={"pod": "cart-1"}))) == expected
 
 
+def test_a_node_without_edges_joins_the_incident_of_its_time() -> None:
+    """Nobody wrote down what runs on it, so time alone says where it belongs; elsewhere time alone does not."""
+    lonely = Topology({"node-9": "Host"}, [Edge("front-0", "front", "instance_of"), Edge("mail-0", "mail", "part_of")])
+    acme = correlator(lonely)
+    acme.observe(seen("SlowRequests", 0, labels={"pod": "front-0"}))
+    assert kinds(acme.observe(seen("DiskPressure", 2, labels={"node": "node-9"})))[-1] == "joined"
+    assert kinds(acme.observe(seen("QueueLong", 3, labels={"pod": "mail-0"})))[-1] == "opened"
+
+
 def test_a_signal_that_is_switched_off_ties_nothing() -> None:
     acme = correlator(labels=False)
     acme.observe(seen("DiskFull", 0))
@@ -293,6 +302,34 @@ def test_the_cause_that_somebody_names_comes_first_until_that_is_undone() -> Non
     assert said.incident.root_causes[0].confidence == pytest.approx(0.9)
     (undone,) = acme.apply_feedback(Feedback("f2", "undo", one, of="f1"), T0 + 6_000)
     assert [cause.node for cause in undone.incident.root_causes] == ["web-1"]
+
+
+OPINIONS = 20
+
+
+def trouble(acme: Correlator, at: float) -> list[IncidentEvent]:
+    """Let four alerts of one host fire and end, and the database's with them; return what is told of it."""
+    told = []
+    for number, (name, host) in enumerate([("Slow", "w"), ("Errors", "w"), ("Queue", "w"), ("DiskFull", "db")]):
+        told += acme.observe(seen(name, at + number, labels={"host": host, "system": "shop-7"}))
+    for name, host in (("Slow", "w"), ("Errors", "w"), ("Queue", "w"), ("DiskFull", "db")):
+        told += acme.observe(seen(name, at + 20, "resolved", labels={"host": host, "system": "shop-7"}))
+    return told + acme.pass_time(T0 + round((at + 3600) * 1000))
+
+
+def test_a_cause_that_is_found_when_an_incident_is_over_is_learned_for_the_next_ones() -> None:
+    acme = correlator()
+    first = trouble(acme, 0)[-1].incident
+    for number in range(OPINIONS):
+        over = trouble(acme, 10_000 * (number + 1))[-1].incident
+        assert over.state == "resolved"
+        assert acme.apply_feedback(Feedback(f"f{number}", "root_cause", over.id, node="db"), over.last_seen) == []
+    last = trouble(acme, 1_000_000)[-1].incident
+    assert [cause.node for cause in first.root_causes] == ["w", "db"]
+    assert [cause.node for cause in last.root_causes] == ["db", "w"]
+    for number in range(OPINIONS):
+        acme.apply_feedback(Feedback(f"u{number}", "undo", "", of=f"f{number}"), last.last_seen)
+    assert [cause.node for cause in trouble(acme, 2_000_000)[-1].incident.root_causes] == ["w", "db"]
 
 
 def test_feedback_about_an_unknown_incident_does_nothing() -> None:

@@ -5,6 +5,7 @@ import pytest
 from pipeline.domain.correlation.background import Background
 from pipeline.domain.correlation.incident import Incident, Sign
 from pipeline.domain.correlation.root_cause import rank, subject_of
+from pipeline.domain.correlation.root_lessons import RootLessons
 from pipeline.domain.topology import Edge, Topology
 
 SHOP = Topology(
@@ -30,7 +31,7 @@ def incident(*signs: tuple[str, str, int]) -> Incident:
 
 
 def order(found: Incident, background: Background | None = None, topology: Topology | None = SHOP) -> list[str]:
-    return [cause.node for cause in rank(found, topology, background or Background(), 10)]
+    return [cause.node for cause in rank(found, topology, background or Background(), RootLessons(), 10)]
 
 
 def test_of_two_nodes_an_alert_speaks_for_the_one_that_the_other_depends_on() -> None:
@@ -70,11 +71,11 @@ def test_a_node_that_is_silent_is_a_candidate_if_others_depend_on_it() -> None:
 
 
 def test_confidences_sum_to_one_and_come_with_their_evidence() -> None:
-    causes = rank(incident(("cpu", "cart-1", 0), ("slow", "front-0", 5)), SHOP, Background(), 3)
+    causes = rank(incident(("cpu", "cart-1", 0), ("slow", "front-0", 5)), SHOP, Background(), RootLessons(), 3)
     assert len(causes) == 3
     assert sum(cause.confidence for cause in causes) == pytest.approx(1.0)
     assert causes[0].evidence == ("cpu, 0 s after the first alert, was in 0 of 0 incidents before",)
 
 
 def test_without_any_alert_there_is_no_cause() -> None:
-    assert rank(incident(), SHOP, Background(), 3) == ()
+    assert rank(incident(), SHOP, Background(), RootLessons(), 3) == ()

@@ -109,6 +109,32 @@ def test_what_another_set_s_labels_taught_is_used_whatever_its_tenant_is_called(
     assert scores[0] is None  # nobody said anything of that name
 
 
+def troubles(folder: Path, days: int) -> Path:
+    """Write a trouble a day: three alerts of the web server, and the database's, which is the cause, after them."""
+    folder.mkdir()
+    noise = {"incident": None, "wanted": False, "step": None, "root_cause": None}
+    lines = [alert(T0 + days * 24 * 60 * MINUTE, "Backup", "backup-1", noise)]
+    for day in range(days):
+        begin = T0 + day * 24 * 60 * MINUTE
+        truth = {"incident": f"t{day}", "wanted": True, "step": None, "root_cause": "db-1"}
+        alerts = (("Slow", "web-1"), ("Errors", "web-1"), ("Queue", "web-1"), ("DiskFull", "db-1"))
+        for place, (name, host) in enumerate(alerts):
+            labels = {"host": host, "system": f"shop-{day}"}
+            lines.insert(-1, alert(begin + place * SECOND, name, host, truth, labels=labels))
+    (folder / "alerts.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return folder
+
+
+def test_the_causes_of_another_set_s_incidents_are_learned_as_if_somebody_had_told_them(tmp_path: Path) -> None:
+    train, folder = troubles(tmp_path / "train", 30), troubles(tmp_path / "set", 1)
+    ranked = []
+    for more in ((), ("--train", str(train))):
+        said = tmp_path / "said.jsonl"
+        assert run(str(folder), "--json", "--predictions", str(said), *more).exit_code == 0
+        ranked.append(json.loads(said.read_text().splitlines()[0])["root_causes"])
+    assert ranked == [["web-1", "db-1"], ["db-1", "web-1"]]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

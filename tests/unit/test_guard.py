@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import msgspec
 import pytest
 
+from models.adwin import Adwin
 from models.base import OnlineModel, Scored
-from models.guard import Adwin, Guard, GuardState, RecentRate
+from models.guard import Guard, GuardState
+from models.recent_rate import RecentRate
 
 if TYPE_CHECKING:
     from models.base import State

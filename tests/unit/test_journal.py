@@ -101,6 +101,33 @@ def test_one_tenant_is_read_as_the_store_has_it() -> None:
     assert one.journal.read("nobody") == (None, [])
 
 
+def test_two_journals_in_one_store_have_nothing_to_do_with_each_other() -> None:
+    store = DictStore()
+    one = Journal(store, int)
+    other = Journal(store, int, whole=keys.RATES_KNOWN, since=keys.RATES_JOURNAL)
+    for journal, entry in ((one, 1), (other, 2)):
+        for whole in (True, False):
+            if whole:
+                journal.write_whole("acme")
+            journal.happened("acme", entry, T0)
+            rows: dict[bytes, bytes | None] = {}
+            journal.snapshot(rows, {"acme": b"%d" % entry}.__getitem__, T0)
+            store.write(rows)
+    assert one.read("acme") == (b"1", [1])
+    assert other.read("acme") == (b"2", [2])
+    assert list(Journal(store, int).load()) == [("acme", b"1", [1])]
+
+
+def test_how_long_it_goes_on_without_a_whole_is_each_journal_s_own() -> None:
+    journal = Journal(DictStore(), int, longest=10 * LONGEST)
+    journal.write_whole("acme")
+    for later in (0, 9 * LONGEST, 10 * LONGEST):
+        journal.happened("acme", 1, T0 + later)
+        rows: dict[bytes, bytes | None] = {}
+        journal.snapshot(rows, lambda tenant: b"", T0 + later)
+        assert (keys.known("acme") in rows) == (later != 9 * LONGEST)
+
+
 def test_a_row_of_another_release_is_refused_with_what_to_do() -> None:
     store = DictStore({keys.known("acme"): b"\x93\x09\x00\xc4\x00"})
     with pytest.raises(InfrastructureError, match="its version is 9"):

@@ -227,3 +227,13 @@ def test_a_label_is_taken_back_from_the_model_and_from_the_simple_rule() -> None
     guarded.unlearn(CPU, 1)
     assert guarded.model.snapshot() == learned((CPU, 0, 2)).snapshot()
     assert guarded.rule.rate(guarded.key(CPU)) == pytest.approx(0.01 / 3)
+
+
+def test_what_was_said_is_told_without_the_prior_of_the_instance_or_else_of_its_name() -> None:
+    model = NoiseModel()
+    assert model.said(NoiseInput(0, "HighCPU", "", "h")) == 0.0
+    for number in range(4):
+        model.learn(NoiseInput(0, "HighCPU", "", "h"), float(number == 0))
+    model.learn(NoiseInput(0, "HighCPU", "", "other"), 1.0)
+    assert model.said(NoiseInput(0, "HighCPU", "", "h")) == 0.75
+    assert model.said(NoiseInput(0, "HighCPU", "", "never seen")) == pytest.approx(0.6)

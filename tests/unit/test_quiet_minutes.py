@@ -77,6 +77,18 @@ def test_a_day_weighs_seven_eighths_of_the_next() -> None:
     assert quiet.p99() != learned([100] * ENOUGH).p99()  # 8 of 708
 
 
+def test_the_largest_minute_is_known_after_a_day_of_minutes_and_forgotten_after_weeks() -> None:
+    assert learned([7] * (DAY - 1)).largest() is None
+    quiet = learned([7] * (DAY - 1) + [31])
+    assert quiet.largest() == 31
+    for day in range(1, 41):
+        for minute in range(400):
+            quiet.learn(day * DAY + minute, 7)
+    assert quiet.largest() == 31
+    quiet.learn(41 * DAY, 7)
+    assert quiet.largest() == 7
+
+
 def test_after_months_of_silence_a_tenant_is_a_stranger() -> None:
     quiet = learned([100] * DAY)
     quiet.learn(DAY * 200, 5)

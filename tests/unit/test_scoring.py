@@ -11,7 +11,8 @@ from models.noise import NoiseInput
 from pipeline.domain.severity import Severity
 from tables import keys
 from tables.store import DictStore
-from tests.step_driver import MINUTE, SECOND, T0, Driver, Record, body, control, firing
+from tests.merged_rows import merged
+from tests.step_driver import MINUTE, SECOND, T0, Driver, Record, body, control, firing, resolved
 
 SCORED = Defaults(scores=True)
 
@@ -137,6 +138,114 @@ def test_one_tenants_stream_changes_no_score_of_another_s() -> None:
         alone.take([mine])
     mine_only = [one for one in said(together) if one["tenant_id"] == "acme"]
     assert [one["scores"] for one in mine_only] == [one["scores"] for one in said(alone)]
+
+
+def lives(count: int, *, lasts: int = 4 * MINUTE, every: int = 60 * MINUTE, first: int = 0) -> list[Record]:
+    """Return records by which one alert opens every hour and is resolved four minutes later."""
+    labels = {"host": "h"}
+    return [
+        record
+        for n in range(first, first + count)
+        for record in (
+            firing(2 * n, T0 + n * every, labels=labels),
+            resolved(2 * n + 1, T0 + n * every + lasts, labels=labels),
+        )
+    ]
+
+
+def begins(driver: Driver) -> list[dict[str, Any]]:
+    return [one for one in said(driver) if one["change"] in ("opened", "reopened")]
+
+
+def test_how_long_an_alert_will_last_is_told_once_five_have_ended() -> None:
+    driver = Driver(defaults=SCORED)
+    driver.take(lives(7))
+    expected = {"resolved_in_s": {"p50": 240.0, "p90": 240.0}}
+    assert [one.get("expected") for one in begins(driver)] == [None] * 5 + [expected] * 2
+
+
+def test_an_expired_alert_counts_as_ended_when_that_is_told() -> None:
+    driver = Driver(defaults=SCORED)
+    driver.take([firing(n, T0 + n * 60 * MINUTE, labels={"host": "h"}) for n in range(7)])
+    (*_, last) = begins(driver)
+    assert last["expected"]["resolved_in_s"]["p50"] == 300.0
+
+
+def test_whether_an_alert_will_flap_is_told_once_enough_of_its_name_is_known() -> None:
+    driver = Driver(defaults=SCORED)
+    driver.take(lives(20))
+    told = [one["scores"].get("flapping") for one in begins(driver)]
+    assert told[:12] == [None] * 12  # the openings that are known to weigh ten are those before the last one
+    assert all(score is not None and score < 0.05 for score in told[13:])
+
+
+def test_an_alert_that_flaps_is_told_from_one_that_does_not() -> None:
+    driver = Driver(defaults=SCORED)
+    stream: list[Record] = []
+    for hour in range(40):
+        at = T0 + hour * 120 * MINUTE
+        stream.append(firing(len(stream), at, labels={"host": "steady"}))
+        for change in range(3):
+            stream.append(firing(len(stream), at + change * 3 * MINUTE, labels={"host": "flaps"}))
+            stream.append(resolved(len(stream), at + change * 3 * MINUTE + MINUTE, labels={"host": "flaps"}))
+    driver.take(stream)
+    last = {one["labels"]["host"]: one["scores"].get("flapping") for one in begins(driver) if one["change"] == "opened"}
+    assert last["flaps"] > 0.8
+    assert last["steady"] < 0.2
+
+
+def test_an_end_and_a_repeat_have_neither_scores_nor_expectations() -> None:
+    driver = Driver(defaults=SCORED)
+    driver.take(lives(20))
+    ends = [one for one in said(driver) if one["change"] == "resolved"]
+    assert len(ends) == 20
+    assert not any(one["scores"] or "expected" in one for one in ends)
+
+
+def test_repeats_write_nothing_to_the_journal() -> None:
+    driver = Driver(defaults=SCORED)
+    driver.take([firing(0, T0)])
+    driver.checkpoint()
+    driver.take([firing(n, T0 + n) for n in range(1, 100)])
+    assert not [key for key in driver.checkpoint() if key[:1] in (keys.KNOWN, keys.JOURNAL)]
+
+
+def test_what_becomes_of_alerts_is_learned_the_same_over_restarts() -> None:
+    straight, restarted = Driver(defaults=SCORED), Driver(defaults=SCORED)
+    for record in lives(30, lasts=MINUTE, every=3 * MINUTE):
+        straight.take([record])
+        restarted.take([record])
+        restarted.checkpoint()
+        restarted.restart()
+    straight.checkpoint()
+    assert restarted.left == straight.left
+    assert merged(restarted.rows) == merged(straight.rows)
+
+
+def test_how_many_tenants_models_have_fallen_back_is_known_also_after_a_restart() -> None:
+    store = DictStore()
+    scoring = Scoring(store)
+    for tenant in ("acme", "globex"):
+        for number in range(2 * 300):  # what was never wanted is wanted all at once
+            scoring.learn(tenant, NoiseInput(T0, "HighCPU"), wanted=number >= 500)
+    scoring.learn("initech", NoiseInput(T0, "HighCPU"), wanted=False)
+    assert scoring.fallen_back() == {"noise": 2, "flapping": 0, "resolve": 0}
+    rows: dict[bytes, bytes | None] = {}
+    scoring.snapshot(rows, T0)
+    store.write(rows)
+    again = Scoring(store)
+    again.load()
+    assert again.fallen_back() == {"noise": 2, "flapping": 0, "resolve": 0}
+
+
+def test_a_model_that_is_right_again_no_longer_counts_as_fallen_back() -> None:
+    scoring = Scoring(DictStore())
+    for number in range(3000):
+        wanted = number >= 500 and (number < 600 or number % 2 == 0)
+        scoring.learn("acme", NoiseInput(T0, "HighCPU", instance=f"host-{number % 2}"), wanted=wanted)
+    models = scoring._of("acme")
+    assert models.noise.falls == 1
+    assert scoring.fallen_back()["noise"] == 0
 
 
 def test_what_was_learned_and_taken_back_leaves_nothing() -> None:

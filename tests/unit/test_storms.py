@@ -52,7 +52,7 @@ def minute(pulse: Pulse, number: int, times: int) -> list[StormEvent]:
 
 def storming(policy: StormPolicy = POLICY) -> tuple[Pulse, Storm]:
     pulse = pulse_of(policy)
-    mixed(pulse, policy.floor + 1)
+    mixed(pulse, pulse.limit + 1)
     assert pulse.storm is not None
     return pulse, pulse.storm
 
@@ -172,6 +172,50 @@ def test_a_tenant_that_says_little_keeps_the_floor() -> None:
     for number in range(1, 200):
         minute(pulse, number, 2)
     assert pulse.limit == 20
+
+
+def day_of(counts: Iterable[int], policy: StormPolicy) -> Pulse:
+    """Return the pulse of a tenant that sent as many mixed records, minute by minute of one day (UTC)."""
+    pulse = Pulse(policy, M0 - M0 % 1440)
+    for count in counts:
+        mixed(pulse, count)
+        pulse.roll(pulse.minute + 1)
+    return pulse
+
+
+UNWRITTEN = StormPolicy()
+
+
+@pytest.mark.parametrize(
+    ("counts", "limit"),
+    [
+        ([2] * 1439, 500),  # a minute less than a day's worth
+        ([2] * 1440, 100),
+        ([2] * 1439 + [60], 120),  # twice the largest
+        ([2] * 1439 + [400], 500),
+        ([200] * 1440, 800),  # 4 × p99 says more than any floor
+    ],
+)
+def test_a_floor_that_nobody_wrote_is_learned_from_a_day_of_quiet_minutes(counts: list[int], limit: int) -> None:
+    assert day_of(counts, UNWRITTEN).limit == limit
+
+
+def test_a_floor_that_was_written_stays_whatever_the_tenant_sends() -> None:
+    assert day_of([2] * 1440, msgspec.structs.replace(UNWRITTEN, floor=500)).limit == 500
+
+
+def test_a_tenant_that_sends_little_has_a_storm_at_the_learned_floor() -> None:
+    pulse = day_of([2] * 1440, UNWRITTEN)
+    assert mixed(pulse, 500) == [101]
+    assert pulse.storm is not None
+    assert pulse.storm.limit == 100
+
+
+def test_a_learned_floor_is_the_same_after_a_restart_and_gone_once_one_is_written() -> None:
+    pulse = Pulse.restored(day_of([2] * 1440, UNWRITTEN).snapshot(), UNWRITTEN)
+    assert pulse.limit == 100
+    pulse.policy = msgspec.structs.replace(UNWRITTEN, floor=700)
+    assert pulse.limit == 700
 
 
 def test_minutes_without_a_record_are_not_what_a_tenant_is_measured_by() -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.suppress.cause import RecordCause
 from agents.suppress.defaults import Defaults
 from pipeline.domain.errors import InfrastructureError
 from pipeline.domain.reasons import Rejection, Unchanged
@@ -628,28 +627,6 @@ def test_an_identity_rule_holds_for_alerts_that_are_known_already() -> None:
     driver.take_control(control(0, "identity_rule", "pods", {"normalise": [{"label": "pod", "as": "pod_hash"}]}))
     driver.take([firing(1, T0 + 1, labels=labels)])
     assert [change for change, _, _ in told(driver)] == ["opened", "opened"]  # it has another identity now
-
-
-# -- the recall alarm
-
-
-def test_a_hidden_alert_that_belongs_to_an_incident_raises_the_recall_alarm() -> None:
-    driver = Driver()
-    driver.take_control(control(0, "silence", "s-1", silence()))
-    driver.take([firing(0, T0 + 1)])
-    fingerprint = said(driver)[0]["fingerprint"]
-    cause = RecordCause("alerts.correlated", 0, 5)
-    assert driver.step.recall("acme", fingerprint, "inc-1", cause, T0 + 2)
-    driver.take([])
-    [alarm] = said(driver)
-    assert (alarm["name"], alarm["extra"]["suppressed_by"]) == ("SuppressedAlertInIncident", ["silence:s-1"])
-
-
-def test_an_alert_that_was_shown_raises_no_recall_alarm() -> None:
-    driver = Driver()
-    driver.take([firing(0, T0)])
-    fingerprint = said(driver)[0]["fingerprint"]
-    assert not driver.step.recall("acme", fingerprint, "inc-1", RecordCause("alerts.correlated", 0, 5), T0 + 2)
 
 
 # -- defaults

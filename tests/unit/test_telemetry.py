@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.suppress.defaults import Defaults
+from models.noise import NoiseInput
 from pipeline import telemetry
 from pipeline.domain.timestamps import to_text
 from pipeline.health import HealthState
@@ -104,6 +105,34 @@ def test_tenants_in_a_storm_are_counted_while_it_goes_on(clock: Clock) -> None:
     clock.now += 5
     scene.report()
     assert scene.gauge("storms") == 0
+
+
+def test_what_is_told_of_rates_is_counted_once_by_tenant_and_name() -> None:
+    scene = Scene()
+    scene.driver.defaults = Defaults(scores=True)
+    scene.driver.restart()
+    rates = scene.driver.step.rates
+    assert rates is not None
+    rates.told["acme", "AlertRateUnusual"] = 2
+    scene.report()
+    scene.report()
+    labels = {"tenant_id": "acme", "name": "AlertRateUnusual"}
+    assert scene.registry.get_sample_value("core_alerts_rate_alerts_total", labels) == 2
+
+
+def test_tenants_whose_model_has_fallen_back_are_counted_until_it_is_right_again() -> None:
+    scene = Scene()
+    scene.driver.defaults = Defaults(scores=True)
+    scene.driver.restart()
+    for tenant in ("acme", "globex"):
+        for number in range(600):  # what was never wanted is wanted all at once
+            scene.driver.step.learn(tenant, NoiseInput(T0, "HighCPU"), wanted=number >= 500)
+    scene.report()
+    counted = {
+        model: scene.registry.get_sample_value("core_alerts_model_fallback", {"partition": "0", "model": model})
+        for model in ("noise", "flapping", "resolve")
+    }
+    assert counted == {"noise": 2, "flapping": 0, "resolve": 0}
 
 
 def test_tenants_are_not_looked_at_again_within_five_seconds(clock: Clock) -> None:

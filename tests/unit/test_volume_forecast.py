@@ -44,6 +44,52 @@ def test_on_the_first_day_the_last_counts_are_all_there_is() -> None:
     assert not model.ready
 
 
+def test_buckets_that_were_skipped_are_counts_of_zero_that_were_not_compared() -> None:
+    skipped, learned_all = learned([7] * 50), learned([7] * 50 + [0] * 30)
+    before = msgspec.json.encode(skipped.snapshot())
+    skipped.skip(30)
+    assert skipped.totals(1) == learned_all.totals(1)
+    was, now = (msgspec.json.decode(one) for one in (before, msgspec.json.encode(skipped.snapshot())))
+    assert [was[name] for name in ("missed", "errors")] == [now[name] for name in ("missed", "errors")]
+    skipped.learn(3)
+    assert skipped.totals(1)[-2:] == [0, 3]
+
+
+@pytest.mark.parametrize("buckets", [0, 1, 10**12])
+def test_any_number_of_buckets_is_skipped_at_once_and_no_more_is_kept_than_ever(buckets: int) -> None:
+    model = learned([7] * A_DAY * 8)
+    model.skip(buckets)
+    assert len(model.totals(1)) == 7 * A_DAY
+    assert model.totals(1).count(0) == min(buckets, 7 * A_DAY)
+
+
+def test_nothing_is_skipped_backwards() -> None:
+    with pytest.raises(ValueError, match="not -1"):
+        learned([7]).skip(-1)
+
+
+def test_the_next_buckets_together_lie_between_the_sums_of_their_ends() -> None:
+    model = learned(QUIET_BUT_AT_NOON * 5 + [10] * 9)
+    each = [forecast for ahead in range(1, 7) if (forecast := model.forecast(ahead))]
+    assert model.together() == (sum(one.low for one in each), sum(one.high for one in each))
+
+
+def test_of_buckets_that_were_not_watched_nothing_is_said_together() -> None:
+    model = VolumeForecast()
+    assert model.together() is None
+    model.learn(1)
+    model.skip(1)
+    assert model.together() is None
+    model.learn(1)
+    assert model.together() is not None
+
+
+def test_totals_are_of_buckets_in_a_row() -> None:
+    assert learned([1, 2, 3, 4]).totals(3) == [6, 9]
+    assert learned([1, 2]).totals(3) == []
+    assert learned([9] + [1] * 7 * A_DAY).totals(1) == [1] * 7 * A_DAY
+
+
 def test_what_comes_every_noon_is_expected_at_noon_however_quiet_it_was_before() -> None:
     model = learned(QUIET_BUT_AT_NOON * 5 + [10] * 9)
     assert [forecast.expected for ahead in (2, 3, 4, 5) if (forecast := model.forecast(ahead))] == [10, 10, 100, 10]

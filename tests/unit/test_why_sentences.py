@@ -119,6 +119,17 @@ def test_the_policy_that_nobody_wrote_is_the_built_in_one() -> None:
     assert text == "Hidden in a storm of alerts (built-in storm policy)."
 
 
+def test_noise_is_hidden_by_the_tenants_policy_and_a_model_that_does_worse_is_said_to() -> None:
+    by_model, by_rate = (
+        ruled(Decision("noise", "suppress", reason, "acme", 2, "bob"), "acme", UNKNOWN)
+        for reason in ("likely_noise", "noise_by_recent_rate")
+    )
+    by = "(tenant policy acme, version 2, by bob)"
+    assert by_model == f"Hidden as noise: by what was said of alerts like it, hardly anybody will care {by}."
+    assert by_rate == f"Hidden as noise by what was said of its name of late: the noise model did worse {by}."
+    assert over("noise", None, SIX, "acme", UNKNOWN) == "It no longer counts as noise."
+
+
 def test_a_rule_of_an_unchanged_verdict_is_named_in_full() -> None:
     text = ruled(Decision("maintenance", "suppress", "unchanged", "w1", 1, "ada"), "acme", UNKNOWN)
     assert text == "Still hidden by maintenance window w1 (version 1, by ada)."

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models.will_flap import WITHIN, Opened, WillFlap, outcome
+from models.guard import GuardState
+from models.will_flap import WITHIN, GuardedWillFlap, Opened, WillFlap, outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MINUTE = 60_000
 
@@ -92,12 +93,27 @@ def test_name_and_instance_are_not_run_together() -> None:
 
 
 def test_the_name_that_was_learned_of_longest_ago_is_forgotten_first() -> None:
-    many = [(Opened(f"name {number}", "i"), 0) for number in range(2048)]
+    many = [(Opened(f"name {number}", "i"), 0) for number in range(1024)]
     model = learned([(FLAPPER, 1)] * 50)
     remembered = learned([(FLAPPER, 1)] * 50 + many[:-1])
     assert remembered.score(FLAPPER).score > 0.7 * model.score(FLAPPER).score  # the instance is kept
     forgotten = learned([(FLAPPER, 1)] * 50 + many)
     assert forgotten.score(FLAPPER).score == forgotten.score(Opened("NeverSeen")).score
+
+
+def test_what_opened_again_is_counted_apart() -> None:
+    model = learned([(Opened("LinkDown", "eth0", again=True), 1)] * 50 + [(FLAPPER, 0)] * 50)
+    assert model.score(Opened("LinkDown", "eth0", again=True)).score > 0.8
+    assert model.score(FLAPPER).score < 0.1
+
+
+def test_a_name_is_known_once_its_openings_weigh_as_much_as_those_of_all() -> None:
+    assert not learned([(FLAPPER, 0)] * 11).knows(FLAPPER)
+    model = learned([(FLAPPER, 0)] * 12)
+    assert model.knows(FLAPPER)
+    assert model.knows(Opened("LinkDown", "never seen"))
+    assert not model.knows(Opened("LinkDown", "eth0", again=True))
+    assert not model.knows(OTHER)
 
 
 def test_without_an_outcome_nothing_is_learned() -> None:
@@ -114,3 +130,53 @@ def test_an_outcome_is_1_or_0(flapped: float) -> None:
     with pytest.raises(ValueError, match="1 or 0"):
         model.learn(FLAPPER, flapped)
     assert model.snapshot() == before
+
+
+# -- its guard
+
+
+LINKS = [Opened("LinkDown", f"eth{number}") for number in range(50)]
+
+
+def guarded(guard: GuardedWillFlap, times: int, flaps: Callable[[int], bool]) -> GuardedWillFlap:
+    for _ in range(times):
+        for number, link in enumerate(LINKS):
+            guard.learn(link, flaps(number))
+    return guard
+
+
+def every_other(number: int) -> bool:
+    return number % 2 == 0
+
+
+def test_the_model_speaks_while_instances_tell_more_than_the_base_rate() -> None:
+    guard = guarded(GuardedWillFlap(), 40, every_other)
+    assert (guard.state, guard.falls) == (GuardState.MODEL, 0)
+    assert guard.score(LINKS[0]) == guard.model.score(LINKS[0])
+    assert guard.score(LINKS[0]).score > 0.8 > 0.2 > guard.score(LINKS[1]).score
+
+
+def test_when_all_that_never_flapped_flap_at_once_the_base_rate_speaks() -> None:
+    guard = guarded(GuardedWillFlap(), 40, lambda number: False)
+    guarded(guard, 2, lambda number: True)
+    assert guard.state is GuardState.FALLEN_BACK
+    assert guard.score(LINKS[0]).score > 0.95 > 0.5 > guard.model.score(LINKS[0]).score
+    assert [reason.feature for reason in guard.score(LINKS[0]).reasons] == ["recent_rate"]
+
+
+def test_the_model_comes_back_by_itself_when_instances_tell_more_again() -> None:
+    guard = guarded(GuardedWillFlap(), 40, lambda number: False)
+    guarded(guard, 2, lambda number: True)
+    guarded(guard, 60, every_other)
+    assert (guard.state, guard.falls) == (GuardState.MODEL, 1)
+
+
+def test_the_base_rate_of_what_opened_again_is_another_one() -> None:
+    again = Opened("LinkDown", "eth0", again=True)
+    guard = GuardedWillFlap()
+    for _ in range(100):
+        guard.learn(STEADY, 0)
+        guard.learn(again, 1)
+    guard.judgement.judge(None, 0.0)  # the model fails
+    assert guard.score(STEADY).score < 0.01
+    assert guard.score(again).score > 0.98

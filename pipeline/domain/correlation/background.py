@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ALERTS: Final = 8192  # known; those that were longest in no incident are forgotten
-NAMES: Final = 1024
-PLACES: Final = 4096
+ALERTS: Final = 2048  # known; those that were longest in no incident are forgotten
+NAMES: Final = 512
+PLACES: Final = 1024
 _FADES: Final = 0.8  # what each further incident leaves of the recent count: what went on for days stops telling
 _PRIOR: Final = 5.0  # incidents that the guess from the name alone weighs as much as
 _RECENT_PRIOR: Final = 0.3

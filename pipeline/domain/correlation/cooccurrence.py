@@ -11,8 +11,8 @@ from typing import Final
 
 from pipeline.domain.top_values import Frequent
 
-NAMES: Final = 512  # whose frequency is known
-PAIRS: Final = 1024
+NAMES: Final = 256  # whose frequency is known
+PAIRS: Final = 512
 WINDOW_MS: Final = 60_000  # a name that comes later than this after another does not follow it
 _RECENT: Final = 16  # names that a change is compared with
 _DOUBT: Final = 8.0  # times a name must be seen before its pairs weigh half

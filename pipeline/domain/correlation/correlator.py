@@ -130,8 +130,8 @@ class Correlator:
             signals.topology(self._open.index, topology)
         newest = list(islice(self._open.newest(), _LOOKED_AT))
         if settings.temporal or settings.text or settings.cooccurrence:
-            text = memory.text if settings.text else None
-            signals.recent(newest, text, memory.pairs if settings.cooccurrence else None)
+            text, pairs = memory.text if settings.text else None, memory.pairs if settings.cooccurrence else None
+            signals.recent(newest, text, pairs, topology, all_of_them=bool(self._taught))
         return signals, signals.matches(signals.taught(newest, self._taught) if self._taught else None)
 
     def _likely(self, match: Match) -> float:
@@ -154,7 +154,8 @@ class Correlator:
         self._open.join(incident, self._member(seen, why, strength), sign)
 
     def _member(self, seen: Seen, why: tuple[Link, ...], strength: float) -> Member:
-        return Member(seen.fingerprint, seen.name, seen.severity, seen.at, why, strength, True, seen.suppressed)
+        hidden, by = seen.suppressed, seen.suppressed_by
+        return Member(seen.fingerprint, seen.name, seen.severity, seen.at, why, strength, True, hidden, by)
 
     def _open_for(self, seen: Seen, asked: Asked, current: Incident | None, why: tuple[Link, ...]) -> None:
         where = place_of(seen.labels)
@@ -186,8 +187,10 @@ class Correlator:
         """Take in that an alert fires on where it is."""
         member = incident.members[seen.fingerprint]
         self._touch(seen, incident, min(seen.at, seen.last_seen or seen.at))
-        if member.severity != seen.severity or member.suppressed != seen.suppressed:
-            incident.put(msgspec.structs.replace(member, severity=seen.severity, suppressed=seen.suppressed))
+        now = seen.severity, seen.suppressed, seen.suppressed_by
+        if now != (member.severity, member.suppressed, member.suppressed_by):
+            severity, suppressed, by = now
+            incident.put(msgspec.structs.replace(member, severity=severity, suppressed=suppressed, suppressed_by=by))
             if incident.weigh() or not incident.told:
                 self._open.tell("severity", incident, seen.fingerprint)
             self._open.recall(incident)
@@ -201,21 +204,31 @@ class Correlator:
     # -- feedback
 
     def apply_feedback(self, feedback: Feedback, now: int) -> list[IncidentEvent]:
-        """Apply what somebody says of an incident, and learn from it; unknown or closed ones teach nothing."""
+        """Apply what somebody says of an incident, and learn from it.
+
+        Of incidents that are over nothing but the cause can be said, and of unknown ones nothing.
+        """
         self._open.pass_time(now)
-        before = self._taught.forget(feedback.of if feedback.kind == "undo" else feedback.id)
+        known_as = feedback.of if feedback.kind == "undo" else feedback.id
+        before = self._taught.forget(known_as)
+        self._memory.roots.forget(known_as)
         if before is not None:
             self._take_back(before, now)
         incident = self._open.find(feedback.incident)
         if incident is not None and feedback.kind != "undo":
             self._apply(feedback, incident, now)
+        elif feedback.kind == "root_cause":  # as most causes: found when all is over
+            names = self._memory.roots.recall(feedback.incident)
+            if names is not None:
+                self._memory.roots.learn(feedback.id, feedback.node, names)
         return self._open.take_events()
 
     def _apply(self, feedback: Feedback, incident: Incident, now: int) -> None:
         fingerprint, vote = feedback.fingerprint, 0
         pairs: tuple[str, ...] = ()
         if feedback.kind == "root_cause":
-            self._say_cause(incident, feedback.node)
+            self._memory.roots.learn(feedback.id, feedback.node, self._open.names_in(incident))
+            self._say_cause(incident, feedback.node, feedback.id)
         elif feedback.kind == "belongs" and self._open.of.get(fingerprint) not in (None, incident.id):
             pairs, vote = self._pairs(fingerprint, incident), 1
             self._move(fingerprint, incident, now)
@@ -232,7 +245,7 @@ class Correlator:
         if incident is None:
             return
         if lesson.kind == "root_cause":
-            self._say_cause(incident, "")
+            self._say_cause(incident, "", "")
         elif lesson.kind == "belongs" and self._open.of.get(lesson.fingerprint) == incident.id:
             self._move(lesson.fingerprint, None, now)
         elif lesson.kind == "does_not_belong" and lesson.fingerprint in self._open.of:
@@ -243,8 +256,8 @@ class Correlator:
         others = [name for name in incident.names if name != member.name]
         return tuple(pair_of(member.name, other) for other in others)
 
-    def _say_cause(self, incident: Incident, node: str) -> None:
-        incident.said_cause = node
+    def _say_cause(self, incident: Incident, node: str, feedback: str) -> None:
+        incident.said_cause, incident.said_by = node, feedback
         self._open.rank(incident)
 
     def _move(self, fingerprint: str, to: Incident | None, now: int) -> None:

@@ -53,6 +53,7 @@ class Incident(msgspec.Struct):
     hidden: dict[str, None] = msgspec.field(default_factory=dict)  # active members that are suppressed
     recalled: dict[str, None] = msgspec.field(default_factory=dict)  # those of them that were told of
     said_cause: str = ""  # by feedback
+    said_by: str = ""  # which one
     gave_way_to: str = ""  # the incident that was split off last: what comes now belongs there
     pace: Pace = msgspec.field(default_factory=Pace)
     told: bool = False  # not while all of its alerts are suppressed: nobody hears of it
@@ -108,7 +109,7 @@ class Incident(msgspec.Struct):
             title=self.title,
             first_seen=self.first_seen,
             last_seen=self.last_seen,
-            members=members[: settings.members],
+            members=members[-settings.members :],
             member_count=len(members),
             root_causes=self.causes,
             aliases=self.aliases,

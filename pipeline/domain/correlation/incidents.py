@@ -11,6 +11,7 @@ from pipeline.domain.correlation.incident import MERGED, RESOLVED, Incident, Sig
 from pipeline.domain.correlation.index import IncidentIndex
 from pipeline.domain.correlation.onset import FEWEST, Beginning, Pace
 from pipeline.domain.correlation.root_cause import rank
+from pipeline.domain.correlation.root_lessons import Names, bounded, names_by_node
 from pipeline.domain.correlation.seen import new_id
 from pipeline.domain.correlation.views import IncidentEvent, Link, Member
 
@@ -187,7 +188,8 @@ class OpenIncidents:
         older.services.update(younger.services)
         older.hosts.update(younger.hosts)
         older.recalled.update(younger.recalled)
-        older.said_cause = older.said_cause or younger.said_cause
+        if not older.said_cause:
+            older.said_cause, older.said_by = younger.said_cause, younger.said_by
         older.last_seen = max(older.last_seen, younger.last_seen)
         older.aliases += (younger.id, *younger.aliases)
         for alias in (younger.id, *younger.aliases):
@@ -246,6 +248,10 @@ class OpenIncidents:
         self._rank_if_it_grew(incident)
         if len(incident.signs) >= _USUAL_FROM:
             self._memory.background.learn((one, sign.name, sign.node) for one, sign in incident.signs.items())
+            if incident.told:
+                self._memory.roots.remember(incident.id, incident.aliases, self.names_in(incident))
+        if incident.said_by:
+            self._memory.roots.learn(incident.said_by, incident.said_cause, self.names_in(incident))
         incident.state = RESOLVED
         for fingerprint in incident.members:
             if self.of.get(fingerprint) == incident.id:
@@ -256,6 +262,11 @@ class OpenIncidents:
         del self.by_id[incident.id]
         self.tell("resolved", incident)
 
+    def names_in(self, incident: Incident) -> Names:
+        """Return the alert names of each node of an incident."""
+        signs = ((sign.node, sign.name) for sign in incident.signs.values())
+        return bounded(names_by_node(signs, self.topology))
+
     def _rank_if_it_grew(self, incident: Incident) -> None:
         if len(incident.signs) != incident.ranked_with:
             self.rank(incident)
@@ -264,7 +275,8 @@ class OpenIncidents:
         """Rank the causes; tell if the likeliest is another one than before."""
         before = incident.causes[0].node if incident.causes else None
         incident.ranked_at, incident.ranked_with = self.now, len(incident.signs)
-        incident.causes = rank(incident, self.topology, self._memory.background, self._settings.root_causes)
+        memory = self._memory
+        incident.causes = rank(incident, self.topology, memory.background, memory.roots, self._settings.root_causes)
         if before is not None and incident.causes and incident.causes[0].node != before:
             self.tell("root_cause", incident, incident.causes[0].node)
 

@@ -8,6 +8,7 @@ from pipeline.domain.correlation.background import Background
 from pipeline.domain.correlation.cooccurrence import CoOccurrence
 from pipeline.domain.correlation.gap import GapModel
 from pipeline.domain.correlation.rarity import Rarity
+from pipeline.domain.correlation.root_lessons import RootLessons
 from pipeline.domain.correlation.text import TextLikeness, words_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.domain.correlation.settings import CorrelationSettings
     from pipeline.domain.correlation.strength import Asked
 
-_RECENT: Final = 2048  # label values whose last time is known
+_RECENT: Final = 1024  # label values whose last time is known
 _LABELS: Final = 16  # of an alert; those that come first
 _LONGEST: Final = 128  # characters of a value
 _TELLING: Final = 4  # characters; shorter values are told apart by their label
@@ -40,6 +41,7 @@ class Memory:
         self.pairs = CoOccurrence()
         self._gap = GapModel(settings.gap, settings.shortest_gap, settings.longest_gap)
         self.background = Background()
+        self.roots = RootLessons()
         self._recent: dict[str, int] = {}  # newest last
         self._last = 0
 
@@ -89,6 +91,7 @@ class Memory:
             "text": self.text.snapshot(),
             "pairs": self.pairs.snapshot(),
             "background": self.background.snapshot(),
+            "roots": self.roots.snapshot(),
             "last": self._last,
             "recent": [list(one) for one in self._recent.items()],
         }
@@ -100,5 +103,6 @@ class Memory:
         self.text.restore(state["text"])
         self.pairs.restore(state["pairs"])
         self.background.restore(state["background"])
+        self.roots.restore(state["roots"])
         self._last = state["last"]
         self._recent = dict(state["recent"])

@@ -6,7 +6,7 @@ from typing import Final
 
 from pipeline.domain.top_values import Frequent
 
-PLACES: Final = 4096  # label values whose frequency is known
+PLACES: Final = 2048  # label values whose frequency is known
 _BEFORE: Final = 8  # changes taken as seen without the value: the first alert's values are not yet ubiquitous
 
 

@@ -3,8 +3,9 @@
 Each alert speaks for one node: the one that it is about, or of two nodes the one that the other depends on. It
 speaks the louder the more unusual it is in the tenant's incidents, and the earlier it came. A host speaks louder than
 what runs on it, for its alerts are fewer. A whole (a service) takes the place of its parts where all of them speak, as
-much as they speak alike. An alert that many nodes have at once tells less of each. Confidences go with the square of
-what speaks for a node, and a constant that little evidence does not outweigh.
+much as they speak alike. An alert that many nodes have at once tells less of each. What people said of causes before
+counts as well (root_lessons.py). Confidences go with a power of what speaks for a node, and a constant that little
+evidence does not outweigh.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from pipeline.domain.correlation.root_lessons import names_by_node
 from pipeline.domain.correlation.views import Cause
 
 if TYPE_CHECKING:
     from pipeline.domain.correlation.background import Background
     from pipeline.domain.correlation.incident import Incident, Sign
+    from pipeline.domain.correlation.root_lessons import RootLessons
     from pipeline.domain.topology import Topology
 
 _EARLY_MS: Final = 60_000
-_LATE: Final = 0.3  # what a late alert counts at least
+_LATE: Final = 0.15  # what a late alert counts at least
+_UNUSUAL: Final = 1.5  # power of the bits that say how unusual an alert is
 _COMMON: Final = 1.0  # power of the number of nodes that have an alert of one name at once: it tells less of each
 _CALLS: Final = 0.1  # what alerts about calls count beside alerts about the node itself
-_HOST: Final = 1.5
-_SHARPNESS: Final = 2
-_DOUBT: Final = 4.0  # added to the square of what speaks for each candidate: little evidence makes nobody sure
+_HOST: Final = 1.2
+_SHARPNESS: Final = 2.5
+_DOUBT: Final = 0.5  # added to what speaks for each candidate, in that power: little evidence makes nobody sure
 _BESIDE: Final = 0.4  # what speaks for a silent node, of what speaks for the loudest one next to it
 _SAID: Final = 0.9  # the confidence of what somebody said
 _EVIDENCE: Final = 3
@@ -47,7 +51,9 @@ def subject_of(nodes: tuple[str, ...], topology: Topology | None) -> tuple[str, 
     return other if topology.calls(one, other) else one, True
 
 
-def rank(incident: Incident, topology: Topology | None, background: Background, most: int) -> tuple[Cause, ...]:
+def rank(
+    incident: Incident, topology: Topology | None, background: Background, lessons: RootLessons, most: int
+) -> tuple[Cause, ...]:
     """Return the likeliest causes first, at most `most`; their confidences sum to 1."""
     if len(incident.signs) == 1 and topology is None and not incident.said_cause:  # as most incidents begin
         fingerprint, sign = next(iter(incident.signs.items()))
@@ -60,11 +66,14 @@ def rank(incident: Incident, topology: Topology | None, background: Background, 
         alike[sign.name].add(sign.node)
     for fingerprint, sign in incident.signs.items():
         early = _LATE + (1.0 - _LATE) * math.exp(-(sign.at - begin) / _EARLY_MS)
-        loud = background.surprise(fingerprint, sign.name) ** 2 * early / len(alike[sign.name]) ** _COMMON
+        loud = background.surprise(fingerprint, sign.name) ** _UNUSUAL * early / len(alike[sign.name]) ** _COMMON
         (calls if sign.is_call else own)[sign.node].append((loud, fingerprint))
     scores = {node: _voice(own.get(node, ()), calls.get(node, ()), node, topology) for node in {**own, **calls}}
     if topology is not None:
         scores = _with_silent(_with_wholes(scores, topology), topology)
+    if lessons:
+        names = names_by_node(((sign.node, sign.name) for sign in incident.signs.values()), topology)
+        scores = {node: one * lessons.factor(node, names.get(node, ()), len(scores)) for node, one in scores.items()}
     if incident.said_cause:
         others = sum(score**_SHARPNESS for node, score in scores.items() if node != incident.said_cause)
         scores[incident.said_cause] = (others * _SAID / (1.0 - _SAID)) ** (1.0 / _SHARPNESS) if others else 1.0
@@ -75,7 +84,7 @@ def rank(incident: Incident, topology: Topology | None, background: Background, 
         Cause(
             node,
             (score**_SHARPNESS + doubt) / total,
-            _evidence(node, own, calls, incident, background, topology, begin),
+            _evidence(node, own, calls, incident, background, lessons, topology, begin),
         )
         for node, score in best
     )
@@ -121,10 +130,13 @@ def _evidence(
     calls: dict[str, list[Spoken]],
     incident: Incident,
     background: Background,
+    lessons: RootLessons,
     topology: Topology | None,
     begin: int,
 ) -> tuple[str, ...]:
     said = ["somebody said so"] if node == incident.said_cause else []
+    if lessons.times(node):
+        said.append(f"was the cause of {lessons.times(node)} of {len(lessons)} incidents whose cause somebody told")
     parts = topology.parts.get(node, []) if topology is not None else []
     speaking = [part for part in parts if part in own or part in calls]
     if speaking:

@@ -12,7 +12,7 @@ BEGINS: Final = frozenset({"opened", "reopened", "resumed", "surged", "unsuppres
 """Changes with which an alert may come to another incident. `resumed`: firing again after a pause, while open."""
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
+class Seen(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One change of one alert, as alerts.enriched tells it. Times are milliseconds since 1970."""
 
     fingerprint: str
@@ -30,6 +30,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     output_id: str = ""  # of the enriched record: stable over replay
     last_seen: int = 0  # of its newest firing record; 0: as `at`. A digest tells later of what was before
     quiet_ms: int = 0  # of `resumed` and `surged`: how long it had not fired before that
+    suppressed_by: tuple[str, ...] = ()
 
 
 class Feedback(msgspec.Struct, frozen=True):

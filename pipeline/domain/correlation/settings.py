@@ -21,10 +21,11 @@ class CorrelationSettings(msgspec.Struct, frozen=True):
     longest_gap: int = 120_000
 
     # The part that a signal at its strongest, at a pause of nothing, has in belonging together.
-    temporal_weight: float = 0.3
+    temporal_weight: float = 0.2
+    isolated_weight: float = 0.6  # in its place for nodes of which the topology knows no edge
     label_weight: float = 0.95
     topology_weight: float = 0.95
-    text_weight: float = 0.6
+    text_weight: float = 0.3
     cooccurrence_weight: float = 0.6
 
     slope: float = 1.0  # of the logistic curve from the signals' strength to a probability

@@ -36,6 +36,7 @@ _WORTH_TELLING: Final = 0.02
 
 
 Heard = tuple[float, int, str, str]  # strength without a pause, pause in ms, of whom, what they share
+_NOTHING: Final[dict[str, Heard]] = {}
 
 
 class Match(NamedTuple):
@@ -118,27 +119,63 @@ class Signals:
                         if known is None or faded > known[0] * fade(known[1], gap):
                             heard["topology"] = (strength, at - then, of, "n:" + near)
 
-    def recent(self, incidents: Iterable[Incident], text: TextLikeness | None, pairs: CoOccurrence | None) -> None:
-        """Compare with the newest names of the newest incidents that are not certain already."""
+    def recent(
+        self,
+        incidents: Iterable[Incident],
+        text: TextLikeness | None,
+        pairs: CoOccurrence | None,
+        topology: Topology | None = None,
+        *,
+        all_of_them: bool = True,
+    ) -> None:
+        """Compare with the newest names of the newest incidents that are not certain already.
+
+        Unless it is to be `all_of_them`, those that can neither be the likeliest nor be merged are left out.
+
+        A node without edges in a topology is one of which nobody wrote down what it has to do with the others, such
+        as a host whose pods are not listed. What happens there at the same time counts for more than elsewhere.
+        """
         asked, settings, gap = self._asked, self._settings, self._gap
+        text_weight, pair_weight = settings.text_weight, settings.cooccurrence_weight
         words = words_of(asked.text)
         known: dict[str, tuple[float, float]] = {}
+        isolated = topology is not None and bool(asked.nodes) and all(map(topology.is_isolated, asked.nodes))
+        temporal = settings.isolated_weight if isolated else settings.temporal_weight
+        best = 0.0 if all_of_them else self._strongest()
+        left = (1.0 - temporal) * (1.0 - text_weight) * (1.0 - pair_weight)
         for incident in incidents:
             pause = asked.at - incident.last_seen
-            if pause > FAR * gap or self._is_certain(incident.id):
+            if pause > FAR * gap or self._is_certain(incident.id) or self._is_beaten(incident.id, left, best):
                 continue
             newest = ""
             for name, (then, of) in incident.names.items():
                 newest = of
-                if name not in known:
+                both = known.get(name)
+                if both is None:
                     like = text.likeness(words, words_of(name)) if text is not None else 0.0
-                    known[name] = like, pairs.power(name, asked.name) if pairs is not None else 0.0
-                like, power = known[name]
-                self._hear(incident.id, "text", settings.text_weight * like, asked.at - then, of, "t:" + name)
-                follows = settings.cooccurrence_weight * power
-                self._hear(incident.id, "cooccurrence", follows, asked.at - then, of, "t:" + name)
+                    power = pairs.power(name, asked.name) if pairs is not None else 0.0
+                    both = known[name] = text_weight * like, pair_weight * power
+                if both[0] >= _WORTH_TELLING:
+                    self._hear(incident.id, "text", both[0], asked.at - then, of, "t:" + name)
+                if both[1] >= _WORTH_TELLING:
+                    self._hear(incident.id, "cooccurrence", both[1], asked.at - then, of, "t:" + name)
             if settings.temporal:
-                self._hear(incident.id, "temporal", settings.temporal_weight, pause, newest, "")
+                self._hear(incident.id, "temporal", temporal, pause, newest, "")
+
+    def _strongest(self) -> float:
+        """Return the strength of the strongest signal so far: the likeliest incident will be at least as likely."""
+        gap = self._gap
+        return max(
+            [one[0] * fade(one[1], gap) for heard in self._found.values() for one in heard.values()], default=0.0
+        )
+
+    def _is_beaten(self, incident: str, left: float, best: float) -> bool:
+        """Say whether an incident can become neither the likeliest one nor one to merge, whatever is recent in it."""
+        settings = self._settings
+        for one in self._found.get(incident, _NOTHING).values():
+            left *= 1.0 - one[0]
+        most = 1.0 - left
+        return most < best and calibrated(most, settings.slope, settings.shift) < settings.merge_from
 
     def _is_certain(self, incident: str) -> bool:
         heard = self._found.get(incident)

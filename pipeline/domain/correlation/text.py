@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.domain.top_values import Frequent
 
-PLACES: Final = 2048  # words whose frequency is known
+PLACES: Final = 1024  # words whose frequency is known
 _WORDS: Final = 24  # of a text; those that come first
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+(?=[a-z])")
 _BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +31,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     strength: float  # of all signals together: the probability that it belongs
     active: bool
     suppressed: bool
+    suppressed_by: tuple[str, ...] = ()
 
 
 class Cause(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +58,17 @@ class IncidentView(msgspec.Struct, frozen=True, gc=False):
     services: tuple[str, ...]
     hosts: tuple[str, ...]
     confidence: float  # mean probability that its members belong
+
+    def only(self, fingerprints: Collection[str]) -> tuple[Member, ...]:
+        """Return these members, in their order. They are looked for among the newest first."""
+        wanted = set(fingerprints)
+        found: list[Member] = []
+        for one in reversed(self.members):
+            if one.fingerprint in wanted:
+                found.append(one)
+                if len(found) == len(wanted):
+                    break
+        return tuple(reversed(found))
 
 
 class IncidentEvent(msgspec.Struct, frozen=True, gc=False):
