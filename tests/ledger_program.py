@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from pipeline.commands.context import Commands
 from pipeline.commands.hidden import hidden
+from pipeline.commands.quality import quality
 from pipeline.commands.why import why
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ NOBODY = "127.0.0.1:1"  # no broker ever listens there
 _program = typer.Typer(cls=Commands, rich_markup_mode=None)
 _program.command()(why)
 _program.command()(hidden)
+_program.command()(quality)
 
 
 def run(*arguments: object, stdin: bytes = b"", broker: str = NOBODY) -> Result:

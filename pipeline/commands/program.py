@@ -13,10 +13,12 @@ from pipeline.commands import (
     identity,
     kafka,
     local,
+    quality,
     replay,
     send,
     tail,
     topics,
+    topology,
     why,
     worker,
 )
@@ -36,6 +38,7 @@ program.add_typer(topics.commands, name="topics")
 program.add_typer(configuration.commands, name="config")
 program.add_typer(control.commands, name="control")
 program.add_typer(identity.commands, name="identity")
+program.add_typer(topology.commands, name="topology")
 program.command()(local.demo)
 program.command()(local.dev)
 program.command()(worker.worker)
@@ -46,6 +49,7 @@ program.command()(backtest.backtest)
 program.command()(evaluate.evaluate)
 program.command()(why.why)
 program.command()(hidden.hidden)
+program.command()(quality.quality)
 
 
 def _print_version(wanted: bool) -> None:

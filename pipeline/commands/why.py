@@ -16,6 +16,7 @@ from pipeline.commands.context import (
     say,
     settings_for,
 )
+from pipeline.commands.incident_input import IncidentsFileOption, check_incidents, incidents_of
 from pipeline.commands.ledger_input import LedgerFileOption, LedgerInput, now_ms
 from pipeline.commands.progress import counting
 from pipeline.domain.errors import ConfigurationError
@@ -49,6 +50,7 @@ def why(
             help="With --file, the rules for their comments: a folder, or a recording of the topic `control`.",
         ),
     ] = None,
+    incidents: IncidentsFileOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -57,10 +59,13 @@ def why(
     Every change of it is a line: when it was (UTC), what it was, how often the alert had fired by then, and whether
     it was shown or hidden. Below it stands why: what hid it, which version of which rule, by whom and with what
     comment; what let it pass although it might have hidden it; and who was asked and had nothing against it. What
-    the pipeline itself had to tell of that time stands between: a storm, a maintenance window, a reminder.
+    the pipeline itself had to tell of that time stands between: a storm, a maintenance window, a reminder. A score is
+    told with the features that weigh most in it, and how far each is from its usual. At the end are the incidents
+    that the alert is or was in, why it joined each, and the likeliest cause.
 
     It reads the topics as they are now, back to what they still keep: alerts.enriched for the alert, control for
-    the comments. Where several alerts fit they are listed, and the exit code is 1, as where none does.
+    the comments, alerts.correlated for the incidents. Where several alerts fit they are listed, and the exit code is
+    1, as where none does.
 
     \b
     Example:
@@ -70,10 +75,13 @@ def why(
       core-alerts why acme name=HighCPU --file changes.jsonl --control rules/
     """  # noqa: D301
     from pipeline.ledger.entries import Ledger
+    from pipeline.ledger.incidents import IncidentLedger
     from pipeline.ledger.why import names_rules, tell
+    from pipeline.ledger.why_incidents import AlertIncidents
     from pipeline.ledger.why_search import Search, Wanted
     from pipeline.ledger.why_text import story_lines
 
+    check_incidents(incidents, file)
     if control is not None and file is None:
         raise ConfigurationError("--control goes with --file: without it the topic itself is read. Leave it out.")
     search = Search(Wanted.parse(alert))
@@ -91,7 +99,10 @@ def why(
             source.tell_nothing_found(ledger, f"alert {search.wanted}")
         raise typer.Exit(FAILED)
     versions = _versions(source, tenant, control, are_needed=names_rules(found.entries))
-    story = tell(found.entries, search.own, versions)
+    came_to = AlertIncidents(found.newest.record.fingerprint)
+    for record in incidents_of(IncidentLedger(tenant), incidents, source.connection, begin):
+        came_to.take(record)
+    story = tell(found.entries, search.own, versions, came_to.said())
     if as_json:
         print_json(story.as_json())
         return

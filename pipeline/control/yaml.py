@@ -46,6 +46,7 @@ class YamlDocument:
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[YamlError] = field(default_factory=list)
     """What is wrong with it although its structure is clear."""
+    deepest: int = _DEEPEST
 
     def line_of(self, path: Path) -> int:
         """Return the line of a path, or of the nearest that is there and has it inside."""
@@ -54,14 +55,14 @@ class YamlDocument:
         return self.lines.get(path, self.line)
 
 
-def read_documents(text: str) -> Iterator[YamlDocument]:
-    """Yield the documents of a file; empty ones are left out.
+def read_documents(text: str, deepest: int = _DEEPEST) -> Iterator[YamlDocument]:
+    """Yield the documents of a file, nested `deepest` levels at most; empty ones are left out.
 
     Raises:
         YamlError: at the first line that cannot be understood, after the documents before it.
     """
     try:
-        yield from _documents(yaml.parse(text, Loader=_LOADER))
+        yield from _documents(yaml.parse(text, Loader=_LOADER), deepest)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = f"is not YAML: {error.problem or error.context}"
@@ -71,11 +72,11 @@ def read_documents(text: str) -> Iterator[YamlDocument]:
         raise YamlError(line, "has a character that YAML does not allow", "Remove control characters") from None
 
 
-def _documents(events: Iterator[yaml.Event]) -> Iterator[YamlDocument]:
+def _documents(events: Iterator[yaml.Event], deepest: int) -> Iterator[YamlDocument]:
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             first = next(events)
-            document = YamlDocument(None, _line(first))
+            document = YamlDocument(None, _line(first), deepest=deepest)
             document.value = _node(first, events, (), document)
             if document.value is not None:
                 yield document
@@ -88,8 +89,8 @@ def _node(event: yaml.Event, events: Iterator[yaml.Event], path: Path, into: Yam
         raise YamlError(line, "uses an anchor (&) or alias (*)", "Write the value out, or put it in quotes")
     if getattr(event, "tag", None) is not None:
         raise YamlError(line, "uses a tag (!)", "Remove the tag, or put the value in quotes")
-    if len(path) > _DEEPEST:
-        raise YamlError(line, f"is nested more than {_DEEPEST} levels deep", "Nest less; no rule needs so many")
+    if len(path) > into.deepest:
+        raise YamlError(line, f"is nested more than {into.deepest} levels deep", "Nest less; no rule needs so many")
     if isinstance(event, yaml.MappingStartEvent):
         return _mapping(events, path, into)
     if isinstance(event, yaml.SequenceStartEvent):

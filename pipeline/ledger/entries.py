@@ -23,6 +23,15 @@ _SEEN: Final = frozenset({Change.OPENED, Change.REOPENED, Change.SEVERITY_RAISED
 _ENDED: Final = frozenset({Change.RESOLVED, Change.EXPIRED})
 
 
+class ScoreReason(msgspec.Struct, frozen=True, gc=False):
+    """One feature behind a score, and how far it is from its usual: in usual deviations, signed."""
+
+    feature: str
+    value: float
+    usual: float
+    distance: float
+
+
 class EnrichedRecord(msgspec.Struct, frozen=True, gc=False):
     """What can be told again of a record; words that a newer worker may use are no error."""
 
@@ -44,6 +53,8 @@ class EnrichedRecord(msgspec.Struct, frozen=True, gc=False):
     suppressed_by: tuple[str, ...]
     decisions: tuple[Decision, ...]
     extra: msgspec.Raw = msgspec.Raw(b"{}")
+    scores: dict[str, float] = {}
+    score_reasons: dict[str, tuple[ScoreReason, ...]] = {}
 
     @property
     def is_own(self) -> bool:

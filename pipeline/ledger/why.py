@@ -11,6 +11,7 @@ from pipeline.domain.reasons import Told
 from pipeline.domain.timestamps import to_ms, to_text
 from pipeline.ledger.why_own import bearing_on
 from pipeline.ledger.why_rules import version_of
+from pipeline.ledger.why_scores import score_sentences
 from pipeline.ledger.why_sentences import over, passed_by, ruled, told
 from pipeline.ledger.why_story import Happening, Said, Story
 from pipeline.schemas.raw import FIRING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.ledger.entries import EnrichedRecord, Entry
     from pipeline.ledger.rule_versions import RuleVersions
+    from pipeline.ledger.why_incidents import IncidentSaid
     from pipeline.schemas.enriched import Decision
 
 
@@ -34,7 +36,12 @@ def names_rules(entries: Sequence[Entry]) -> bool:
     return any(decision.version for entry in entries for decision in entry.record.decisions)
 
 
-def tell(entries: Sequence[Entry], own: Sequence[Entry], versions: RuleVersions) -> Story:
+def tell(
+    entries: Sequence[Entry],
+    own: Sequence[Entry],
+    versions: RuleVersions,
+    incidents: tuple[IncidentSaid, ...] = (),
+) -> Story:
     """Return the story of the alert that `entries` are the records of; `own` are the pipeline's of that time."""
     teller = _Teller(versions)
     lines = [(entry.number, teller.change(entry)) for entry in entries]
@@ -55,6 +62,7 @@ def tell(entries: Sequence[Entry], own: Sequence[Entry], versions: RuleVersions)
         newest.verdict,
         newest.suppressed_by,
         tuple(line for _, line in sorted(lines, key=lambda one: one[0])),
+        incidents,
     )
 
 
@@ -87,7 +95,7 @@ class _Teller:
             ended = [what for what in self._held if what not in record.suppressed_by]
             sentences += [over(what, self._used.get(what), entry.at, tenant, versions) for what in ended]
         sentences += [ruled(one, tenant, versions) for one in asked]
-        sentences.append(passed_by(asked))
+        sentences += [passed_by(asked), *score_sentences(record.scores, record.score_reasons)]
         return [one for one in sentences if one is not None]
 
     def _said(self, decision: Decision, tenant: str) -> Said:
@@ -122,6 +130,7 @@ def _line(entry: Entry, sentences: Sequence[str], own: str | None, decisions: tu
         record.suppressed_by,
         tuple(sentences),
         decisions,
+        record.scores,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.ledger.why_incidents import IncidentSaid
+
 
 class Said(msgspec.Struct, frozen=True):
     """One decision, with what the rule's author wrote beside it."""
@@ -36,10 +38,11 @@ class Happening(msgspec.Struct, frozen=True):
     suppressed_by: tuple[str, ...]
     sentences: tuple[str, ...]
     decisions: tuple[Said, ...]
+    scores: dict[str, float] = {}
 
 
 class Story(msgspec.Struct, frozen=True):
-    """An alert as its newest record has it, and all that happened to it, in order."""
+    """An alert as its newest record has it, all that happened to it in order, and the incidents it was in."""
 
     tenant_id: str
     fingerprint: str
@@ -55,6 +58,7 @@ class Story(msgspec.Struct, frozen=True):
     verdict: str
     suppressed_by: tuple[str, ...]
     happenings: tuple[Happening, ...]
+    incidents: tuple[IncidentSaid, ...] = ()
 
     def as_json(self) -> Any:
         """Return it as what JSON can be made of."""

@@ -72,6 +72,13 @@ def story_lines(story: Story) -> Iterator[str]:
     if not all(line.at_is_exact for line in story.happenings):
         yield ""
         yield "~ it was then or later: the file does not say when."
+    if story.incidents:
+        yield ""
+        yield "Incidents that it is or was in:"
+    for incident in story.incidents:
+        first, *more = (" ".join(line.split()) for line in incident.lines())
+        yield first
+        yield from (f"{_INDENT}{line}" for line in more)
 
 
 def named(name: str, labels: Mapping[str, str]) -> str:

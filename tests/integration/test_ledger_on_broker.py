@@ -17,6 +17,7 @@ from pipeline.schemas.control_records import ControlKey, new_record
 from pipeline.topic_admin import create_topics
 from pipeline.topic_reading import read_partition
 from pipeline.topics import Topic
+from tests.incident_records import incident, member
 from tests.integration.harness.scene import now_ms
 from tests.integration.harness.traffic import PARTITIONS
 from tests.ledger_program import run
@@ -150,3 +151,34 @@ def test_hidden_counts_today_from_the_topic(connection: KafkaConnection, tenant:
     sender.send("alerts.enriched", tenant, change("opened", suppressed_by=["storm"], tenant_id=tenant), at=now)
     told = run("hidden", tenant, "--json", broker=connection.bootstrap)
     assert json.loads(told.stdout) == [{"day": to_text(now)[:10], "is_reported": False, "hidden": {"storm": 1}}]
+
+
+def test_quality_holds_what_the_topics_tell_against_what_people_said(connection: KafkaConnection, tenant: str) -> None:
+    sender, now = Transactions(connection), now_ms()
+    scored = change(tenant_id=tenant, scores={"noise": 0.95}, score_reasons={})
+    sender.send("alerts.enriched", tenant, scored, at=now - MINUTE)
+    opened = incident("opened", now - MINUTE, member("e05c2add6a628daa"), tenant=tenant, causes=["web-1"])
+    sender.send("alerts.correlated", tenant, opened, at=now - MINUTE)
+    for name, spec in (
+        ("o1", b'{"says": "noise", "name": "HighCPU", "source": "prometheus", "instance": "web-1"}'),
+        ("o2", b'{"says": "root_cause", "incident": "i1", "node": "web-1"}'),
+        ("o3", b'{"says": "belongs", "incident": "i1", "fingerprint": "e05c2add6a628daa"}'),
+    ):
+        key = ControlKey(tenant, "feedback", name)
+        sender.send("control", tenant, new_record(key, 1, "ada", now, "", spec).value, key=str(key))
+    sender.send("control", tenant, new_record(key, 2, "ada", now, "", None).value, key=str(key))
+    told = run("quality", tenant, "--json", broker=connection.bootstrap)
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert (found["opinions"], found["taken_back"], found["ranks"]) == (2, 1, {"1": 1})
+    assert {(one["what"], one["measure"]): (one["hits"], one["of"]) for one in found["measures"]} == {
+        ("noise", "precision"): (1, 1),
+        ("noise", "recall"): (1, 1),
+        ("noise", "share"): (1, 1),
+        ("grouping", "precision"): (0, 0),
+        ("grouping", "recall"): (0, 0),
+        ("root cause", "named first"): (1, 1),
+        ("root cause", "named in three"): (1, 1),
+    }
+    why = run("why", tenant, "e05c2add", broker=connection.bootstrap)
+    assert "Incidents that it is or was in:\ni1 HighCPU on web-1: open, critical, 1 alert\n" in why.stdout

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 ROOT = Path(__file__).parents[2]
-GROUPS = [("kafka",), ("topics",), ("config",), ("control",), ("identity",)]
+GROUPS = [("kafka",), ("topics",), ("config",), ("control",), ("identity",), ("topology",)]
 ASKING_KAFKA = [("tail", "alerts.raw"), ("topics", "lag"), ("topics", "create"), ("worker",), ("send", "-")]
 NOBODY = "127.0.0.1:1"  # no broker ever listens there
 ALERT = '{"tenant_id":"acme","name":"HighCPU","starts_at":"2026-11-23T06:00:00Z"}\n'

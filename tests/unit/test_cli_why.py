@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.domain.correlation.views import Link
 from pipeline.schemas.control_records import ControlKey, new_record
+from tests.incident_records import incident, member
 from tests.ledger_program import NOBODY, run
 from tests.ledger_records import FIRST_SEEN, MINUTE, SIX, change, recorded
 
@@ -62,6 +64,32 @@ def test_comments_come_from_a_folder_of_rules_as_well(tmp_path: Path) -> None:
     file.write_bytes(change("opened", SIX, FIRST_SEEN, (*SILENCED[:4], 1, "-"), suppressed_by=BY_SILENCE))
     told = run("why", "acme", "e05c2add6a", "--file", file, "--control", folder.parent)
     assert "Hidden by silence db-upgrade (version 1: planned upgrade).\n" in told.stdout
+
+
+def test_incidents_come_from_a_recording_of_their_topic(changes: Path, tmp_path: Path) -> None:
+    file = tmp_path / "incidents.jsonl"
+    ours = member("e05c2add6a628daa", Link("labels", 0.7, 3000, "7bb29e61630e0232", "web-1"), joined_at=SIX)
+    joined = incident("joined", SIX, member("7bb29e61630e0232"), ours, about=["e05c2add6a628daa"], causes=["web-1"])
+    other = incident("opened", SIX, member("other"), about=["other"], name="i2")
+    file.write_bytes(recorded(joined, SIX, topic="alerts.correlated") + b"\n" + other + b"\n")
+    asked = ("why", "acme", "e05c2add6a", "--file", changes, "--incidents", file)
+    assert run(*asked).stdout.splitlines()[-5:] == [
+        "",
+        "Incidents that it is or was in:",
+        "i1 HighCPU on web-1: open, critical, 2 alerts",
+        "    It joined at 2026-11-23T06:00:00Z: a label in common (web-1) 0.70, 3 s after 7bb29e61.",
+        "    Likeliest cause: web-1 (0.50).",
+    ]
+    (told,) = json.loads(run(*asked, "--json").stdout)["incidents"]
+    assert (told["incident"], told["is_member"], told["cause"]) == ("i1", True, "web-1")
+    assert told["why"] == [
+        {"signal": "labels", "strength": 0.7, "lag_ms": 3000, "of": "7bb29e61630e0232", "detail": "web-1"}
+    ]
+
+
+def test_incidents_without_a_file_of_changes_are_wrong_usage(changes: Path) -> None:
+    result = run("why", "acme", "e05c", "--incidents", changes)
+    assert (result.exit_code, "--incidents goes with --file" in result.stderr) == (2, True)
 
 
 def test_a_version_that_the_recording_does_not_have_is_said_to_be_gone(changes: Path, tmp_path: Path) -> None:

@@ -87,6 +87,22 @@ its end was shown
     )
 
 
+def test_scores_are_told_with_their_reasons_where_there_are_any() -> None:
+    reason = {"feature": "novelty", "value": 14.0, "usual": 0.2, "distance": 6.1}
+    records = [
+        change("opened", SIX, scores={"anomaly": 0.934}, score_reasons={"anomaly": [reason]}),
+        change("reopened", SIX + MINUTE, ("lifecycle", "pass", "fired_again"), scores={"anomaly": 0.0}),
+    ]
+    assert text(*records).splitlines()[5:] == [
+        "2026-11-23T06:00:00Z  opened, warning, 1×: shown",
+        "    It began to fire, and had not fired shortly before.",
+        "    anomaly 0.93: 14 changes that were new in the last 5 minutes, usually 0.2 (+6.1 deviations).",
+        "2026-11-23T06:01:00Z  reopened, warning, 1×: shown",
+        "    It fires again, soon after its end.",
+    ]
+    assert [one.scores for one in story(*records).happenings] == [{"anomaly": 0.934}, {"anomaly": 0.0}]
+
+
 def test_an_alert_that_fires_is_told_with_what_hides_it_now() -> None:
     lines = text(change("opened", SIX, FIRST_SEEN, SILENCED, suppressed_by=BY_SILENCE)).splitlines()
     assert lines[2:4] == [
