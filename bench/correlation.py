@@ -397,6 +397,7 @@ def root_causes(given: LabelledSet, found: Correlated) -> dict[str, Any]:
     earliest: dict[str, int | None] = {}
     chance: dict[str, int | None] = {}
     sure = []
+    has_alerts = []
     for fault, numbers in faults.items():
         root = str(given.lines[numbers[0]].root)
         group = Counter(found.groups[number] for number in numbers).most_common(1)[0][0]
@@ -409,6 +410,7 @@ def root_causes(given: LabelledSet, found: Correlated) -> dict[str, Any]:
         earliest[fault] = grouping.place_of(list(nodes), root)
         assert given.topology is not None  # noqa: S101 - every set of faults has one
         services = [given.topology.service_of(node) for node in nodes]
+        has_alerts.append(root in nodes or root in services)
         hosts = [given.lines[number].labels.get("host", "") for number in numbers]
         anything = sorted({*nodes, *services, *hosts} - {""})
         dice.shuffle(anything)
@@ -416,6 +418,7 @@ def root_causes(given: LabelledSet, found: Correlated) -> dict[str, Any]:
     curve = grouping.reliability(sure)
     return {
         "faults": len(faults),
+        "root_has_alerts": sum(has_alerts) / len(has_alerts),
         "ours": ranked(ours),
         "earliest_alert": ranked(earliest),
         "random": ranked(chance),
