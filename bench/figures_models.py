@@ -191,9 +191,9 @@ def root_cause(found: dict[str, Any]) -> list[str]:
     silent = ", ".join(f"{1 - one['root_has_alerts']:.0%} in {name}" for name, one in found["sets"].items())
     return [
         "The entity that a fault was injected into, in the ranking of the incident that matches the fault best;",
-        "nothing was learned before. In the second row of each set somebody told the cause of each incident once it was",
-        "over, so a ranking knows the causes of the incidents before it. Wanted: first for at least 60 %, among the first",
-        f"three for 85 %. Some faults have no alert about that entity or an instance of it: {silent}.",
+        "nothing was learned before. In the second row of each set somebody told the cause of each incident once it",
+        "was over, so a ranking knows the causes of the incidents before it. Wanted: first for at least 60 %, among",
+        f"the first three for 85 %. Some faults have no alert about that entity or an instance of it: {silent}.",
         "",
         *table(("set", "by", "first", "among the first three", "Avg@5"), rows),
     ]
