@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.harness import state_faults
+from tests.integration.harness.faults import struck
 from tests.integration.harness.scene import GUARANTEES, Guarantee, Scene
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def test_a_broker_that_is_killed_and_comes_back_has_lost_nothing(
     own_broker: Broker, tmp_path: Path, guarantee: Guarantee
 ) -> None:
     with Scene(own_broker.bootstrap, tmp_path, guarantee) as scene:
-        verdict = state_faults.kill_broker(scene, own_broker, seed=5, rounds=1)
+        verdict = struck(scene, state_faults.broker_killed(own_broker), seed=5, rounds=1)
         assert verdict.faults(exactly_once=scene.exactly_once) == {}
 
 
@@ -30,7 +31,7 @@ def test_a_worker_whose_local_state_was_deleted_restores_it(
     broker: Broker, tmp_path: Path, guarantee: Guarantee
 ) -> None:
     with Scene(broker.bootstrap, tmp_path, guarantee) as scene:
-        verdict = state_faults.delete_state(scene, seed=6, rounds=2)
+        verdict = struck(scene, state_faults.DELETE, seed=6, rounds=2)
         assert verdict.faults(exactly_once=scene.exactly_once) == {}
 
 

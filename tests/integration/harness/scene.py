@@ -100,13 +100,13 @@ class Scene:
         )
         self.client = plain.confluent()
         self._offsets = GroupOffsets(self.client, group, RAW_TOPIC, PARTITIONS)
+        self._correlating: GroupOffsets | None = None
         topics = [RAW_TOPIC, ENRICHED_TOPIC, DEAD_TOPIC, self.changelog]
         if CORRELATE in agents:
             self.incidents = changelog_name(self.loaded, CORRELATE)
             topics += [CORRELATED_TOPIC, self.incidents]
-            correlating = GroupOffsets(self.client, group_of(self.loaded, CORRELATE), ENRICHED_TOPIC, PARTITIONS)
-            correlating.begin_at(self.ends(ENRICHED_TOPIC))
-            correlating.close()
+            self._correlating = GroupOffsets(self.client, group_of(self.loaded, CORRELATE), ENRICHED_TOPIC, PARTITIONS)
+            self._correlating.begin_at(self.ends(ENRICHED_TOPIC))
         self.begin = {topic: self.ends(topic) for topic in topics}
         self._offsets.begin_at(self.begin[RAW_TOPIC])
         self.readers = {topic: TopicReader(self.client, topic, self.begin[topic]) for topic in topics}
@@ -123,6 +123,8 @@ class Scene:
         for reader in self.readers.values():
             reader.close()
         self._offsets.close()
+        if self._correlating is not None:
+            self._correlating.close()
 
     # -- workers
 
@@ -187,6 +189,25 @@ class Scene:
             return not behind
 
         wait_for("everything committed", drained, seconds, lambda: f"{behind}\n{self._tails()}")
+
+    def drain_changes(self, seconds: float = 90) -> None:
+        """Wait until every change is correlated, and that is in a checkpoint. Call it once `drain` has returned."""
+        behind: dict[int, tuple[int, int]] = {}
+
+        def correlated() -> bool:
+            assert self._correlating is not None, "no worker correlates in this scene"
+            last: dict[int, int] = {}
+            for one in self.read(ENRICHED_TOPIC):
+                last[one.partition] = max(last.get(one.partition, -1), one.offset)
+            try:
+                committed = self._correlating.committed()
+            except KafkaException:
+                committed = {}
+            behind.clear()
+            behind.update({p: (committed.get(p, -1), at) for p, at in last.items() if committed.get(p, -1) <= at})
+            return bool(last) and not behind
+
+        wait_for("everything correlated", correlated, seconds, lambda: f"{behind}\n{self._tails()}")
 
     def _tails(self) -> str:
         return "\n--\n".join(worker.tail() for worker in self.workers[-3:])

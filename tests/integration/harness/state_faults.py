@@ -6,10 +6,10 @@ import os
 import shutil
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline.dev.broker import start
-from tests.integration.harness.faults import any_moment, load, ready_worker, seeded, verdict_under_load
+from tests.integration.harness.faults import Fault, any_moment, load, ready_worker, seeded, verdict_under_load
 from tests.integration.harness.worker_process import wait_for
 
 if TYPE_CHECKING:
@@ -19,23 +19,21 @@ if TYPE_CHECKING:
     from pipeline.dev.broker import Broker
     from tests.integration.harness.oracle import Verdict
     from tests.integration.harness.scene import Scene
+    from tests.integration.harness.worker_process import WorkerProcess
 
 # What a RocksDB folder consists of: sorted tables, the log, the list of files, the pointer to it, options.
 FILES = ("*.sst", "MANIFEST-*", "CURRENT", "OPTIONS-*", "IDENTITY", "*.json")
 DAMAGED = "the local state was damaged and has been wiped; it is being restored from its changelog"
 
 
-def delete_state(scene: Scene, seed: int, rounds: int) -> Verdict:
+def delete_state(scene: Scene, worker: WorkerProcess, rng: random.Random) -> WorkerProcess:
     """kill -9 the worker and delete all that it had on disk."""
-    rng = seeded(seed)
-    load(scene, seed)
-    worker = ready_worker(scene)
-    for _ in range(rounds):
-        any_moment(rng)
-        worker.kill()
-        shutil.rmtree(worker.data_dir)
-        worker = scene.restart(worker)
-    return verdict_under_load(scene, rng)
+    worker.kill()
+    shutil.rmtree(worker.data_dir)
+    return scene.restart(worker)
+
+
+DELETE: Final = Fault(delete_state)
 
 
 def flip_a_byte(scene: Scene, seed: int, pattern: str, rounds: int) -> Verdict:
@@ -81,20 +79,19 @@ def flip(path: Path, rng: random.Random) -> None:
     path.write_bytes(content)
 
 
-def kill_broker(scene: Scene, broker: Broker, seed: int, rounds: int) -> Verdict:
+def broker_killed(broker: Broker) -> Fault:
     """kill -9 the broker, start it again on what it left, and start workers that gave up meanwhile."""
-    rng = seeded(seed)
-    load(scene, seed)
-    ready_worker(scene)
-    for _ in range(rounds):
-        any_moment(rng, 0.5, 2.5)
+
+    def strike(scene: Scene, _worker: WorkerProcess, rng: random.Random) -> WorkerProcess:
         before, fallen_at = scene.committed(), time.monotonic()
-        os.kill(broker.pid, signal.SIGKILL)
+        os.kill(start(broker.data_dir).pid, signal.SIGKILL)
         any_moment(rng, 0.0, 3.0)
-        broker = start(broker.data_dir)
+        start(broker.data_dir)
         scene.wait_progress(before, lambda: supervise(scene))
         scene.recovered_after.append(time.monotonic() - fallen_at)
-    return verdict_under_load(scene, rng, lambda: supervise(scene))
+        return scene.workers[-1]
+
+    return Fault(strike, supervise=supervise)
 
 
 def supervise(scene: Scene) -> None:
