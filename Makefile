@@ -48,7 +48,7 @@ demo: setup ## start a broker and a worker, play recorded alerts through them, s
 test: setup ## run all tests, those against the development broker included
 	$(BIN)/python -m pytest -m "not faults" $(ARGS)
 
-faults: setup ## run the longer fault tests: expulsion, a killed broker, damage, outages, by the wall clock; six minutes
+faults: setup ## run the longer fault tests: expulsion, a killed broker, damage, outages, by the wall clock; about twelve minutes
 	$(BIN)/python -m pytest -m faults $(ARGS)
 
 lint: setup ## check style, types and the direction of imports
