@@ -11,12 +11,13 @@ longer silence is taken in with the next record.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 from zlib import crc32
 
 import msgspec
 
+from agents.in_memory import InMemory
 from agents.rate_models import BUCKET, IN_FORECAST, RateModels
 from agents.suppress import tellings
 from models import snapshot
@@ -109,8 +110,7 @@ class Rates:
         self._journal = Journal(store, Looked, whole=keys.RATES_KNOWN, since=keys.RATES_JOURNAL, longest=WHOLE_AFTER)
         self._rates: dict[str, _Rate] = {}
         self._changed: set[str] = set()
-        self._models: OrderedDict[str, RateModels] = OrderedDict()
-        self._most = tenants
+        self._models = InMemory(tenants, lambda name: _restored(*self._journal.read(name)), self._journal.is_written)
 
     def load(self) -> None:
         """Go on counting where the state stands. Models are read when they are to look."""
@@ -141,14 +141,14 @@ class Rates:
         phase = Phase.of(tenant)
         bucket = phase.bucket_of(second // 60) - 1
         looked = Looked(bucket, phase.begin(bucket) * 1000, rate.count, second * 1000)
-        models = self._of(tenant)
+        models = self._models.of(tenant)
         for news in _let_look(models, looked):
             own = tellings.rate_news(news, looked.at)
             self._teller.tell_own(tenant, own, cause, looked.at)
             if not news.over:
                 self.told[tenant, own.name] += 1
         self._journal.happened(tenant, looked, looked.at)
-        if len(self._models) > self._most:
+        if self._models.room < 0:
             self._journal.write_whole(tenant)  # it is let go of soon, and to be read without learning again
         rate.silent = 0 if rate.count else rate.silent + 1
         rate.count = rate.due = 0
@@ -160,28 +160,16 @@ class Rates:
         rate.due = second
         self._timers.arm(second, keys.rate(tenant))
 
-    def _of(self, tenant: str) -> RateModels:
-        models = self._models.get(tenant)
-        if models is None:
-            models = self._models[tenant] = _restored(*self._journal.read(tenant))
-        else:
-            self._models.move_to_end(tenant)
-        return models
-
     def snapshot(self, rows: Rows, now: int) -> None:
         """Add to `rows` what was counted and learned since the last snapshot."""
         for tenant in self._changed:
             rows[keys.rate(tenant)] = self._rates[tenant].row()
         self._changed.clear()
-        self._journal.snapshot(rows, lambda tenant: snapshot.pack(NAME, VERSION, self._of(tenant).state()), now)
+        self._journal.snapshot(rows, lambda tenant: snapshot.pack(NAME, VERSION, self._models.of(tenant).state()), now)
 
     def shrink(self) -> None:
         """Let go of the models beyond the bound that were used the longest ago. Call it when a snapshot is stored."""
-        while len(self._models) > self._most:
-            tenant = next(iter(self._models))
-            if not self._journal.is_written(tenant):
-                return
-            del self._models[tenant]
+        self._models.shrink()
 
 
 def _let_look(models: RateModels, looked: Looked) -> list[RateNews]:

@@ -5,9 +5,10 @@ The models learn from the changes themselves, from what becomes of each alert, a
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from agents.in_memory import InMemory
 from agents.tenant_models import (
     ANOMALY,
     GUARDED,
@@ -49,15 +50,14 @@ class Scoring:
 
     def __init__(self, store: RowStore, tenants: int = TENANTS) -> None:
         self._journal = Journal(store, Learned)
-        self._models: OrderedDict[str, TenantModels] = OrderedDict()
+        self._models = InMemory(tenants, self._read, self._journal.is_written)
         self._fallen: dict[str, list[str]] = {}  # tenants with models that have fallen back -> these
-        self._most = tenants
 
     def load(self) -> None:
         """Restore what was learned."""
         for tenant, whole, since in self._journal.load():
-            if len(self._models) < self._most:
-                self._keep(tenant, _restored(whole, since))
+            if self._models.room > 0:
+                self._models.put(tenant, self._noted(tenant, _restored(whole, since)))
 
     def score(self, alert: Alert, change: Change, labels: Mapping[str, str], source: str | None, at: int) -> Scores:
         """Return the scores of a change, and learn from it; of an end nothing is said."""
@@ -66,7 +66,7 @@ class Scoring:
             if life is not None:
                 self._learn(tenant, Learned(life=life), at)
             return NONE
-        models = self._of(tenant)
+        models = self._models.of(tenant)
         if life is not None:
             models.pass_time(at)  # an opening is told by everything that was known before it
         seen = StreamInput(at, alert.name, host_of(labels))
@@ -77,7 +77,7 @@ class Scoring:
     def likely_noise(self, alert: Alert, labels: Mapping[str, str], source: str | None) -> Likely | None:
         """Return how likely it is that nobody will care about an alert, None where nobody said anything of its name."""
         asked = noise_input(alert.last_event, alert.name, source, labels, alert.severity)
-        return self._of(alert.tenant).likely_noise(asked)
+        return self._models.of(alert.tenant).likely_noise(asked)
 
     def learn(self, tenant: str, alert: NoiseInput, *, wanted: bool, taken_back: bool = False) -> None:
         """Learn whether somebody cared about an alert, or unlearn it."""
@@ -96,41 +96,30 @@ class Scoring:
         return {name: fallen[name] for name in GUARDED}
 
     def _learn(self, tenant: str, learned: Learned, at: int) -> None:
-        models = self._of(tenant)
+        models = self._models.of(tenant)
         models.learn(learned)
-        self._note(tenant, models)
+        self._noted(tenant, models)
         self._journal.happened(tenant, learned, at)
 
-    def _of(self, tenant: str) -> TenantModels:
-        models = self._models.get(tenant)
-        if models is None:
-            return self._keep(tenant, _restored(*self._journal.read(tenant)))
-        self._models.move_to_end(tenant)
-        return models
+    def _read(self, tenant: str) -> TenantModels:
+        return self._noted(tenant, _restored(*self._journal.read(tenant)))
 
-    def _keep(self, tenant: str, models: TenantModels) -> TenantModels:
-        self._models[tenant] = models
-        self._note(tenant, models)
-        return models
-
-    def _note(self, tenant: str, models: TenantModels) -> None:
+    def _noted(self, tenant: str, models: TenantModels) -> TenantModels:
+        """Take note of which of a tenant's models have fallen back."""
         fallen = models.fallen_back()
         if fallen:
             self._fallen[tenant] = fallen
         elif self._fallen:
             self._fallen.pop(tenant, None)
+        return models
 
     def snapshot(self, rows: Rows, now: int) -> None:
         """Add to `rows` what was learned since the last snapshot."""
-        self._journal.snapshot(rows, lambda tenant: snapshot.pack(NAME, VERSION, self._of(tenant).state()), now)
+        self._journal.snapshot(rows, lambda tenant: snapshot.pack(NAME, VERSION, self._models.of(tenant).state()), now)
 
     def shrink(self) -> None:
         """Let go of the models beyond the bound that were used the longest ago. Call it when a snapshot is stored."""
-        while len(self._models) > self._most:
-            tenant = next(iter(self._models))
-            if not self._journal.is_written(tenant):
-                return
-            del self._models[tenant]
+        self._models.shrink()
 
 
 def alert_of(opinion: Opinion) -> NoiseInput:

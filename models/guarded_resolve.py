@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from models.base import Scored
 from models.guard import GuardState, Judgement
-from models.time_to_resolve import ENDS_OF_ALL, ENOUGH, LONGEST, Ends, Open, TimeToResolve, seconds_of
+from models.time_to_resolve import LONGEST, Ends, Open, TimeToResolve, seconds_of
 
 if TYPE_CHECKING:
     from models.base import State
@@ -30,7 +30,6 @@ class GuardedTimeToResolve:
     def __init__(self) -> None:
         self.model = TimeToResolve()
         self.judgement = Judgement()
-        self._ends: list[int] = []  # seconds; the newest last
 
     @property
     def state(self) -> GuardState:
@@ -45,7 +44,7 @@ class GuardedTimeToResolve:
         told = self._of_model(x)
         if told is not None and self.state is GuardState.MODEL:
             return told
-        ends = self._of_all()
+        ends = self.model.ends_of_all()
         after = None if ends is None else ends.after(seconds_of(x.open_for))
         return None if after is None else _quantiles(after)
 
@@ -53,10 +52,8 @@ class GuardedTimeToResolve:
         """Return the share of alerts like `x` that were over by now, 0 where too few are known."""
         if self.state is GuardState.MODEL:
             return self.model.score(x)
-        open_for, ends = seconds_of(x.open_for), self._of_all()
-        if ends is None:
-            return Scored(0.0)
-        return Scored(ends.share(open_for), (ends.reason(open_for),))
+        open_for, ends = seconds_of(x.open_for), self.model.ends_of_all()
+        return Scored(0.0) if ends is None else ends.scored(open_for)
 
     def learn(self, x: Open, y: float | None = None) -> None:
         """Judge both by how long `x` was open, `y` seconds, then let both learn it; nothing happens without `y`.
@@ -68,10 +65,8 @@ class GuardedTimeToResolve:
         if y is None:
             return
         seconds, opened = seconds_of(y), Open(x.name)
-        told, ends = self._of_model(opened), self._of_all()
+        told, ends = self._of_model(opened), self.model.ends_of_all()
         self.model.learn(opened, seconds)
-        self._ends.append(round(seconds))
-        del self._ends[:-ENDS_OF_ALL]
         if ends is not None:
             by_model = None if told is None else _loss(seconds, told)
             self.judgement.judge(by_model, _loss(seconds, _quantiles(ends)))
@@ -84,16 +79,9 @@ class GuardedTimeToResolve:
         except (ArithmeticError, LookupError):
             return None
 
-    def _of_all(self) -> Ends | None:
-        return Ends(sorted(self._ends), [], 1.0) if len(self._ends) >= ENOUGH else None
-
     def snapshot(self) -> State:
-        """Return the state of the model, of the rule, and of the judgement between them."""
-        return {
-            "model": self.model.snapshot(),
-            "ends": [*self._ends],
-            "judgement": self.judgement.snapshot(),
-        }
+        """Return the state of the model, which holds what the rule goes by, and of the judgement between them."""
+        return {"model": self.model.snapshot(), "judgement": self.judgement.snapshot()}
 
     @classmethod
     def restore(cls, state: State) -> Self:
@@ -101,7 +89,6 @@ class GuardedTimeToResolve:
         known = cast("dict[str, Any]", state)
         guard = cls()
         guard.model = TimeToResolve.restore(known["model"])
-        guard._ends = [*known["ends"]]
         guard.judgement = Judgement.restore(known["judgement"])
         return guard
 

@@ -71,8 +71,11 @@ class Ends:
         of_all, of_name = (ends[bisect_left(ends, seconds) :] for ends in (self._of_all, self._of_name))
         return Ends(of_all, of_name, self._weight) if of_all or of_name else None
 
-    def reason(self, seconds: float) -> Reason:
-        """Return how far a time is from the usual one."""
+    def scored(self, seconds: float) -> Scored:
+        """Return the share that came by a time, and how far that is from the usual one."""
+        return Scored(self.share(seconds), (self._reason(seconds),))
+
+    def _reason(self, seconds: float) -> Reason:
         early, usual, late = map(self.quantile, SHARES)
         return Reason("open_for", seconds, usual, (seconds - usual) / max((late - early) / 2, 1.0))
 
@@ -102,13 +105,15 @@ class TimeToResolve:
         like = self._like(x.name)
         return None if like is None else like.after(open_for)
 
+    def ends_of_all(self) -> Ends | None:
+        """Return the last ends of all names, None where they are too few."""
+        return Ends(sorted(self._all), [], 1.0) if len(self._all) >= ENOUGH else None
+
     def score(self, x: Open) -> Scored:
         """Return the share of alerts like `x` that were over by now, 0 where too few are known."""
         open_for = seconds_of(x.open_for)
         like = self._like(x.name)
-        if like is None:
-            return Scored(0.0)
-        return Scored(like.share(open_for), (like.reason(open_for),))
+        return Scored(0.0) if like is None else like.scored(open_for)
 
     def learn(self, x: Open, y: float | None = None) -> None:
         """Take in that `x` was open for `y` seconds, whatever it says itself; nothing happens without `y`.

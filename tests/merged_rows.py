@@ -45,9 +45,9 @@ def merged(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     scoring = Scoring(DictStore(dict(rows)))
     scoring.load()
     for tenant in sorted({keys.tenant_of(key) for key in rows if key[:1] in (keys.KNOWN, keys.JOURNAL)}):
-        whole[keys.known(tenant)] = msgspec.msgpack.encode(scoring._of(tenant).state())
+        whole[keys.known(tenant)] = msgspec.msgpack.encode(scoring._models.of(tenant).state())
     rates = Rates(DictStore(dict(rows)), TimerWheel(), Deaf())
     rates.load()
     for tenant in sorted({keys.tenant_of(key) for key in rows if key[:1] in (keys.RATES_KNOWN, keys.RATES_JOURNAL)}):
-        whole[keys.known(tenant, keys.RATES_KNOWN)] = msgspec.msgpack.encode(rates._of(tenant).state())
+        whole[keys.known(tenant, keys.RATES_KNOWN)] = msgspec.msgpack.encode(rates._models.of(tenant).state())
     return whole

@@ -202,7 +202,7 @@ def test_while_the_guard_has_fallen_back_the_decision_says_so() -> None:
     driver = scene()
     scoring = driver.step._scoring
     assert scoring is not None
-    scoring._of("acme").noise.judgement.judge(None, 0.0)  # as if the model had failed
+    scoring._models.of("acme").noise.judgement.judge(None, 0.0)  # as if the model had failed
     driver.take([cpu(1, SECOND)])
     (opened,) = records(driver)
     assert reason(opened) == ("suppress", "noise_by_recent_rate", "acme")

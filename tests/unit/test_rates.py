@@ -98,7 +98,7 @@ def test_ten_thousand_tenants_are_not_looked_at_at_once() -> None:
 def test_a_tenant_is_looked_at_once_a_bucket_while_it_sends_and_for_an_hour_after() -> None:
     world = World()
     end = days_of(world, 0.25, acme=1)
-    looked = world.rates._of("acme")._kept
+    looked = world.rates._models.of("acme")._kept
     assert 70 <= looked.watched <= 73
     world.pass_to((end + 600) * 60)
     assert looked.watched <= 73 + AWAKE
@@ -169,7 +169,7 @@ def test_one_tenant_s_alerts_change_nothing_of_another_s() -> None:
         end = days_of(world, 0.02, first=end, acme=300)
         days_of(world, 0.05, first=end, acme=PER_MINUTE, **({"globex": 900} if world is together else {}))
     assert [one for one in together.heard.own if one[0] == "acme"] == alone.heard.own != []
-    assert together.rates._of("acme").state() == alone.rates._of("acme").state()
+    assert together.rates._models.of("acme").state() == alone.rates._models.of("acme").state()
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_after_a_restart_it_goes_on_as_if_there_had_been_none() -> None:
             restarted.checkpoint(minute * MINUTE)
             restarted.begin()
     assert restarted.heard.own == straight.heard.own != []
-    assert restarted.rates._of("acme").state() == straight.rates._of("acme").state()
+    assert restarted.rates._models.of("acme").state() == straight.rates._models.of("acme").state()
 
 
 def test_models_beyond_the_bound_wait_in_the_store_and_come_back_as_they_were() -> None:
@@ -241,7 +241,7 @@ def test_models_beyond_the_bound_wait_in_the_store_and_come_back_as_they_were() 
             world.checkpoint(minute * MINUTE)
     assert len(few.rates._models) == 1
     for tenant in ("acme", "beta", "globex"):
-        assert few.rates._of(tenant).state() == many.rates._of(tenant).state()
+        assert few.rates._models.of(tenant).state() == many.rates._models.of(tenant).state()
 
 
 # -- in the ingest step

@@ -126,7 +126,7 @@ def test_models_beyond_the_bound_wait_in_the_store_and_come_back_as_they_were() 
             few.shrink()
     assert len(few._models) == 1
     for tenant in ("acme", "globex"):
-        assert few._of(tenant).state() == many._of(tenant).state()
+        assert few._models.of(tenant).state() == many._models.of(tenant).state()
 
 
 def test_one_tenants_stream_changes_no_score_of_another_s() -> None:
@@ -243,7 +243,7 @@ def test_a_model_that_is_right_again_no_longer_counts_as_fallen_back() -> None:
     for number in range(3000):
         wanted = number >= 500 and (number < 600 or number % 2 == 0)
         scoring.learn("acme", NoiseInput(T0, "HighCPU", instance=f"host-{number % 2}"), wanted=wanted)
-    models = scoring._of("acme")
+    models = scoring._models.of("acme")
     assert models.noise.falls == 1
     assert scoring.fallen_back()["noise"] == 0
 
@@ -253,7 +253,7 @@ def test_what_was_learned_and_taken_back_leaves_nothing() -> None:
     alert = NoiseInput(T0, "HighCPU", "", "host-1", Severity.WARNING)
     scoring.learn("acme", alert, wanted=True)
     scoring.learn("acme", alert, wanted=True, taken_back=True)
-    assert scoring._of("acme").noise.model.labels(alert) == 0
+    assert scoring._models.of("acme").noise.model.labels(alert) == 0
 
 
 def test_an_entry_of_the_journal_says_which_model_learned_what() -> None:
