@@ -60,8 +60,9 @@ def why(
     it was shown or hidden. Below it stands why: what hid it, which version of which rule, by whom and with what
     comment; what let it pass although it might have hidden it; and who was asked and had nothing against it. What
     the pipeline itself had to tell of that time stands between: a storm, a maintenance window, a reminder. A score is
-    told with the features that weigh most in it, and how far each is from its usual. At the end are the incidents
-    that the alert is or was in, why it joined each, and the likeliest cause.
+    told with the features that weigh most in it, and how far each is from its usual, and of an alert that begins it is
+    told how soon it was expected to end. Last come the incidents that the alert is or was in, why it joined each, and
+    the likeliest cause.
 
     It reads the topics as they are now, back to what they still keep: alerts.enriched for the alert, control for
     the comments, alerts.correlated for the incidents. Where several alerts fit they are listed, and the exit code is

@@ -32,6 +32,19 @@ class ScoreReason(msgspec.Struct, frozen=True, gc=False):
     distance: float
 
 
+class Ends(msgspec.Struct, frozen=True, gc=False):
+    """After how many seconds it will have ended, in 50 and in 90 % of cases."""
+
+    p50: float
+    p90: float
+
+
+class Expected(msgspec.Struct, frozen=True, gc=False):
+    """What was expected of an alert that began."""
+
+    resolved_in_s: Ends | None = None
+
+
 class EnrichedRecord(msgspec.Struct, frozen=True, gc=False):
     """What can be told again of a record; words that a newer worker may use are no error."""
 
@@ -55,6 +68,7 @@ class EnrichedRecord(msgspec.Struct, frozen=True, gc=False):
     extra: msgspec.Raw = msgspec.Raw(b"{}")
     scores: dict[str, float] = {}
     score_reasons: dict[str, tuple[ScoreReason, ...]] = {}
+    expected: Expected = Expected()
 
     @property
     def is_own(self) -> bool:

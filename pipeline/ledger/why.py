@@ -11,7 +11,7 @@ from pipeline.domain.reasons import Told
 from pipeline.domain.timestamps import to_ms, to_text
 from pipeline.ledger.why_own import bearing_on
 from pipeline.ledger.why_rules import version_of
-from pipeline.ledger.why_scores import score_sentences
+from pipeline.ledger.why_scores import expectation, score_sentences
 from pipeline.ledger.why_sentences import over, passed_by, ruled, told
 from pipeline.ledger.why_story import Happening, Said, Story
 from pipeline.schemas.raw import FIRING
@@ -96,6 +96,7 @@ class _Teller:
             sentences += [over(what, self._used.get(what), entry.at, tenant, versions) for what in ended]
         sentences += [ruled(one, tenant, versions) for one in asked]
         sentences += [passed_by(asked), *score_sentences(record.scores, record.score_reasons)]
+        sentences.append(expectation(record.expected))
         return [one for one in sentences if one is not None]
 
     def _said(self, decision: Decision, tenant: str) -> Said:
@@ -131,6 +132,7 @@ def _line(entry: Entry, sentences: Sequence[str], own: str | None, decisions: tu
         tuple(sentences),
         decisions,
         record.scores,
+        record.expected.resolved_in_s,
     )
 
 

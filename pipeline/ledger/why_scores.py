@@ -1,4 +1,7 @@
-"""The sentence for every score: how high it is, and which features are how far from their usual."""
+"""The sentence for every score: how high it is, and which features are how far from their usual.
+
+And the one for what is expected of an alert that begins.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pipeline.ledger.entries import ScoreReason
+    from pipeline.ledger.entries import Expected, ScoreReason
 
 _FAR: Final = 1.0  # deviations from which on a feature is worth words, beside the one that weighs most
 _ONE_SIDED: Final = frozenset(("anomaly",))
@@ -24,6 +27,15 @@ def score_sentences(scores: Mapping[str, float], reasons: Mapping[str, Sequence[
         if found:
             told = [found[0], *(one for one in found[1:] if _counts(name, one))]
             yield f"{name} {score:.2f}: {'; '.join(_feature(name, one) for one in told)}."
+
+
+def expectation(expected: Expected) -> str | None:
+    """Return what was expected of an alert that began, None where nothing was known."""
+    ends = expected.resolved_in_s
+    if ends is None:
+        return None
+    half, most = _span(ends.p50), _span(ends.p90)
+    return f"It was expected to end within {half} in half of the cases, within {most} in nine of ten."
 
 
 def _counts(score: str, reason: ScoreReason) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.ledger.entries import Ends
 from pipeline.ledger.why_incidents import IncidentSaid
 
 
@@ -39,6 +40,8 @@ class Happening(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
     decisions: tuple[Said, ...]
     scores: dict[str, float] = {}
+    resolved_in_s: Ends | None = None
+    """After how many seconds it was expected to have ended; None: nothing was known."""
 
 
 class Story(msgspec.Struct, frozen=True):

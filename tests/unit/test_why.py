@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pipeline.domain.errors import ConfigurationError
+from pipeline.ledger.entries import Ends
 from pipeline.ledger.rule_versions import RuleVersions
 from pipeline.ledger.why import names_rules, tell
 from pipeline.ledger.why_search import Search, Wanted
@@ -101,6 +102,19 @@ def test_scores_are_told_with_their_reasons_where_there_are_any() -> None:
         "    It fires again, soon after its end.",
     ]
     assert [one.scores for one in story(*records).happenings] == [{"anomaly": 0.934}, {"anomaly": 0.0}]
+
+
+def test_an_alert_that_begins_is_told_with_how_soon_it_was_expected_to_end() -> None:
+    known = change("opened", SIX, expected={"resolved_in_s": {"p50": 90.0, "p90": 7200.0}})
+    unknown = change("reopened", SIX + MINUTE, ("lifecycle", "pass", "fired_again"))
+    assert text(known, unknown).splitlines()[5:] == [
+        "2026-11-23T06:00:00Z  opened, warning, 1×: shown",
+        "    It began to fire, and had not fired shortly before.",
+        "    It was expected to end within 1.5 min in half of the cases, within 2 h in nine of ten.",
+        "2026-11-23T06:01:00Z  reopened, warning, 1×: shown",
+        "    It fires again, soon after its end.",
+    ]
+    assert [one.resolved_in_s for one in story(known, unknown).happenings] == [Ends(90.0, 7200.0), None]
 
 
 def test_an_alert_that_fires_is_told_with_what_hides_it_now() -> None:
