@@ -52,26 +52,28 @@ class Scoring:
         self._journal = Journal(store, Learned)
         self._models = InMemory(tenants, self._read, self._journal.is_written)
         self._fallen: dict[str, list[str]] = {}  # tenants with models that have fallen back -> these
+        self._unnoted: dict[str, TenantModels] = {}  # those that may have fallen back since, or come back
 
     def load(self) -> None:
         """Restore what was learned."""
         for tenant, whole, since in self._journal.load():
             if self._models.room > 0:
-                self._models.put(tenant, self._noted(tenant, _restored(whole, since)))
+                self._unnoted[tenant] = self._models.put(tenant, _restored(whole, since))
 
     def score(self, alert: Alert, change: Change, labels: Mapping[str, str], source: str | None, at: int) -> Scores:
         """Return the scores of a change, and learn from it; of an end nothing is said."""
-        tenant, life = alert.tenant, life_of(alert, change, labels, at)
+        tenant, host = alert.tenant, host_of(labels)
+        life = life_of(alert, change, host, at)
         if change not in SCORED:
             if life is not None:
-                self._learn(tenant, Learned(life=life), at)
+                self._learn(tenant, self._models.of(tenant), Learned(life=life), at)
             return NONE
         models = self._models.of(tenant)
         if life is not None:
             models.pass_time(at)  # an opening is told by everything that was known before it
-        seen = StreamInput(at, alert.name, host_of(labels))
-        scores = models.score(seen, noise_input(at, alert.name, source, labels, alert.severity), life)
-        self._learn(tenant, Learned(seen, life=life), at)
+        seen = StreamInput(at, alert.name, host)
+        scores = models.score(seen, source, alert.severity, life)
+        self._learn(tenant, models, Learned(seen, life=life), at)
         return scores
 
     def likely_noise(self, alert: Alert, labels: Mapping[str, str], source: str | None) -> Likely | None:
@@ -81,7 +83,8 @@ class Scoring:
 
     def learn(self, tenant: str, alert: NoiseInput, *, wanted: bool, taken_back: bool = False) -> None:
         """Learn whether somebody cared about an alert, or unlearn it."""
-        self._learn(tenant, Learned(alert=alert, wanted=float(wanted), taken_back=taken_back), alert.at)
+        learned = Learned(alert=alert, wanted=float(wanted), taken_back=taken_back)
+        self._learn(tenant, self._models.of(tenant), learned, alert.at)
 
     def heed(self, tenant: str, before: Opinion | None, now: Opinion | None) -> None:
         """Learn what somebody says of alerts, in the place of what the same record said before."""
@@ -92,26 +95,28 @@ class Scoring:
 
     def fallen_back(self) -> dict[str, int]:
         """Return of how many tenants each model has fallen back, as far as they were used since the start."""
+        self._note()
         fallen = Counter(name for names in self._fallen.values() for name in names)
         return {name: fallen[name] for name in GUARDED}
 
-    def _learn(self, tenant: str, learned: Learned, at: int) -> None:
-        models = self._models.of(tenant)
+    def _learn(self, tenant: str, models: TenantModels, learned: Learned, at: int) -> None:
         models.learn(learned)
-        self._noted(tenant, models)
+        self._unnoted[tenant] = models
         self._journal.happened(tenant, learned, at)
 
     def _read(self, tenant: str) -> TenantModels:
-        return self._noted(tenant, _restored(*self._journal.read(tenant)))
-
-    def _noted(self, tenant: str, models: TenantModels) -> TenantModels:
-        """Take note of which of a tenant's models have fallen back."""
-        fallen = models.fallen_back()
-        if fallen:
-            self._fallen[tenant] = fallen
-        elif self._fallen:
-            self._fallen.pop(tenant, None)
+        models = self._unnoted[tenant] = _restored(*self._journal.read(tenant))
         return models
+
+    def _note(self) -> None:
+        """Take note of which models have fallen back, of tenants that were used since the last time."""
+        for tenant, models in self._unnoted.items():
+            fallen = models.fallen_back()
+            if fallen:
+                self._fallen[tenant] = fallen
+            else:
+                self._fallen.pop(tenant, None)
+        self._unnoted.clear()
 
     def snapshot(self, rows: Rows, now: int) -> None:
         """Add to `rows` what was learned since the last snapshot."""
@@ -119,6 +124,7 @@ class Scoring:
 
     def shrink(self) -> None:
         """Let go of the models beyond the bound that were used the longest ago. Call it when a snapshot is stored."""
+        self._note()  # as long as they are there
         self._models.shrink()
 
 

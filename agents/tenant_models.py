@@ -8,7 +8,7 @@ import msgspec
 
 from models.alert_stream import AlertStreamAnomaly
 from models.base import Reason
-from models.features import StreamInput, key_of
+from models.features import StreamInput, number_of
 from models.guard import GuardState
 from models.guarded_resolve import GuardedTimeToResolve
 from models.noise import GuardedNoise, NoiseInput
@@ -100,13 +100,15 @@ class TenantModels:
         """Learn of the openings of which it is known by now that they did not flap."""
         self._learn_outcomes(self.openings.pass_time(at))
 
-    def score(self, seen: StreamInput, asked: NoiseInput, life: Life | None) -> Scores:
+    def score(self, seen: StreamInput, source: str | None, severity: Severity, life: Life | None) -> Scores:
         """Return the scores of a change; nothing is learned."""
         anomaly = self.stream.score(seen)
         values = {ANOMALY: round(anomaly.score, 4)}
         reasons = {ANOMALY: anomaly.reasons[:_REASONS]} if anomaly.score > 0 else {}
-        if self._knows(asked):
-            _put(NOISE, self.noise.score(asked), values, reasons)
+        if not self.noise.model.is_new:
+            asked = NoiseInput(seen.at, seen.name, source or "", seen.host, severity)
+            if self._knows(asked):
+                _put(NOISE, self.noise.score(asked), values, reasons)
         if life is None:
             return Scores(values, reasons)
         opened = Opened(life.name, life.instance, life.again)
@@ -118,7 +120,7 @@ class TenantModels:
         """Return whether an alert counts as noise, None of a name of which nobody said anything."""
         if not self._knows(asked):
             return None
-        score, said = self.noise.score(asked).score, self.noise.model.said(asked)
+        score, said = self.noise.value(asked), self.noise.model.said(asked)
         return Likely(round(score, 4), said, self.noise.state is GuardState.FALLEN_BACK)
 
     def _knows(self, asked: NoiseInput) -> bool:
@@ -177,13 +179,13 @@ class TenantModels:
         return models
 
 
-def life_of(alert: Alert, change: Change, labels: Mapping[str, str], at: int) -> Life | None:
+def life_of(alert: Alert, change: Change, host: str, at: int) -> Life | None:
     """Return the life that a change begins or ends, None where it does neither."""
     if change in ENDS:
-        return Life(at, key_of(alert.fingerprint), shortened(alert.name), lasted_ms=max(0, at - alert.opened_at))
+        return Life(at, number_of(alert.fingerprint), shortened(alert.name), lasted_ms=max(0, at - alert.opened_at))
     if change in BEGINS:
-        again, instance = change is Change.REOPENED, host_of(labels) or alert.fingerprint
-        return Life(at, key_of(alert.fingerprint), shortened(alert.name), shortened(instance), again)
+        instance, again = shortened(host or alert.fingerprint), change is Change.REOPENED
+        return Life(at, number_of(alert.fingerprint), shortened(alert.name), instance, again)
     return None
 
 

@@ -11,11 +11,11 @@ itself, as old counts fade.
 
 from __future__ import annotations
 
-import math
+from math import exp, expm1, log, prod, sqrt
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from models.base import Reason, Scored
-from models.features import StreamFeatures, in_units
+from models.features import StreamFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ UNUSUAL = 0.99
 """A change is unusual from this score on."""
 
 _FEATURES = StreamFeatures.FEATURES
+_UNITS = tuple(zip(_FEATURES, StreamFeatures.SCALES, strict=True))
+_PLACES = tuple(range(len(_FEATURES)))
 
 
 class Ranks:
@@ -50,8 +52,7 @@ class Ranks:
         """Return the share of values that are no smaller, this one among them; above 0."""
         place = int(value * 255)
         row = (place >> 4) + 1
-        larger = sum(self._rows[row:]) + sum(self._counts[place : row << 4])
-        return (larger + 1) / (self._total + 1)
+        return sum(self._counts[place : row << 4], sum(self._rows[row:], 1)) / (self._total + 1)
 
     def learn(self, value: float) -> None:
         """Count `value` in."""
@@ -84,17 +85,20 @@ class Usual:
     def learn(self, point: Sequence[float]) -> None:
         """Take `point` in (West, 1979, with a weight that does not fall below FADING)."""
         self._seen += 1
-        weight = max(1 / self._seen, self.FADING)
+        weight, means, variances = max(1 / self._seen, self.FADING), self._means, self._variances
         for place, value in enumerate(point):
-            off = value - self._means[place]
-            self._means[place] += weight * off
-            self._variances[place] += weight * (off * (value - self._means[place]) - self._variances[place])
+            mean, variance = means[place], variances[place]
+            off = value - mean
+            means[place] = mean = mean + weight * off
+            variances[place] = variance + weight * (off * (value - mean) - variance)
 
-    def reason(self, place: int, value: float) -> Reason:
-        """Return how far the feature at `place` is from usual; value and usual in units that people use."""
-        name, mean = _FEATURES[place], self._means[place]
-        deviation = max(math.sqrt(max(0.0, self._variances[place])), self.LEAST)
-        return Reason(name, in_units(name, value), in_units(name, mean), (value - mean) / deviation)
+    def reasons(self, point: Sequence[float]) -> list[Reason]:
+        """Return how far each feature is from usual; value and usual in units that people use."""
+        reasons = []
+        for (name, scale), value, mean, variance in zip(_UNITS, point, self._means, self._variances, strict=True):
+            deviation = sqrt(variance) if variance > _LEAST_VARIANCE else self.LEAST
+            reasons.append(Reason(name, expm1(value * scale), expm1(mean * scale), (value - mean) / deviation))
+        return reasons
 
     def snapshot(self) -> State:
         """Return all there is to keep."""
@@ -107,6 +111,9 @@ class Usual:
         usual._seen, means, variances = cast("tuple[int, list[float], list[float]]", state)
         usual._means, usual._variances = list(means), list(variances)
         return usual
+
+
+_LEAST_VARIANCE = Usual.LEAST**2
 
 
 class AlertStreamAnomaly:
@@ -129,11 +136,11 @@ class AlertStreamAnomaly:
         """Return how unusual `x` is, and all features, the weightiest first."""
         point = self._features.of(x)
         tails = [ranks.tail(value) for ranks, value in zip(self._ranks, point, strict=True)]
-        reasons = [
-            self._usual.reason(place, point[place]) for place in sorted(range(len(point)), key=tails.__getitem__)
-        ]
-        total = -math.log(math.prod(tails))
-        return Scored(max(0.0, 1 - math.exp(-total) * (1 + total + total * total / 2)), tuple(reasons))
+        reasons = self._usual.reasons(point)
+        weightiest_first = sorted(_PLACES, key=tails.__getitem__)
+        total = -log(prod(tails))
+        score = max(0.0, 1 - exp(-total) * (1 + total + total * total / 2))
+        return Scored(score, tuple([reasons[place] for place in weightiest_first]))
 
     def learn(self, x: StreamInput, y: float | None = None) -> None:
         """Take `x` in as one of those that are usual."""

@@ -34,10 +34,24 @@ class StreamInput(msgspec.Struct, frozen=True):
     host: str
 
 
-@lru_cache(maxsize=64)  # one change asks for the same few again and again
-def key_of(*texts: str) -> int:
+def number_of(*texts: str) -> int:
     """Return a number that stands for `texts`, however long they are: 8 bytes of BLAKE2b."""
     return int.from_bytes(blake2b("\0".join(texts).encode(), digest_size=8).digest())
+
+
+key_of = lru_cache(maxsize=64)(number_of)
+"""The same for what one change asks for again and again."""
+
+
+class _Looked(msgspec.Struct, frozen=True):
+    """All that is worked out about one change."""
+
+    x: StreamInput
+    at: int
+    name: int  # the keys
+    series: int
+    novelty: float  # with this change in it, as it is summed up
+    point: tuple[float, float, float]
 
 
 class LastSeen:
@@ -59,7 +73,10 @@ class LastSeen:
     def gap(self, key: int, at: int) -> float:
         """Return the time since `key` was seen, on a logarithmic scale: 1 for a week, for longer and for never."""
         last = self._times.get(key)
-        return 1.0 if last is None else min(1.0, math.log1p((at - last) / 1000) / _LONGEST)
+        if last is None:
+            return 1.0
+        gap = math.log1p((at - last) / 1000) / _LONGEST
+        return gap if gap < 1.0 else 1.0
 
     def snapshot(self) -> State:
         """Return all there is to keep."""
@@ -83,11 +100,14 @@ class StreamFeatures:
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = ("name_gap", "series_gap", "novelty")
+    SCALES: ClassVar[tuple[float, ...]] = (_LONGEST, _LONGEST, _MOST_NEW)
+    """What 1 stands for: the logarithm of 1 + seconds, or for the novelty of 1 + changes that were all new."""
 
-    __slots__ = ("_at", "_names", "_novelty", "_series")
+    __slots__ = ("_at", "_looked", "_names", "_novelty", "_series")
 
     def __init__(self) -> None:
         self._at: int | None = None
+        self._looked: _Looked | None = None  # since something was last taken
         self._names = LastSeen(NAMES)
         self._series = LastSeen(SERIES)
         self._novelty = 0.0
@@ -98,7 +118,7 @@ class StreamFeatures:
         Raises:
             ValueError: for a time that is no finite number.
         """
-        return self._of(self._clock(x), key_of(x.name), key_of(x.name, x.host))
+        return self._look(x).point
 
     def take(self, x: StreamInput) -> tuple[float, float, float]:
         """Remember `x` and return its numbers, as `of` would have before.
@@ -106,25 +126,31 @@ class StreamFeatures:
         Raises:
             ValueError: as `of`.
         """
-        at, name, series = self._clock(x), key_of(x.name), key_of(x.name, x.host)
-        point = self._of(at, name, series)
-        self._novelty = self._faded(at) + point[1]
-        self._names.see(name, at)
-        self._series.see(series, at)
-        self._at = at
-        return point
+        looked = self._look(x)
+        self._at, self._novelty, self._looked = looked.at, looked.novelty, None
+        self._names.see(looked.name, looked.at)
+        self._series.see(looked.series, looked.at)
+        return looked.point
 
-    def _of(self, at: int, name: int, series: int) -> tuple[float, float, float]:
+    def _look(self, x: StreamInput) -> _Looked:
+        """Return what is to be known of `x`: nearly always it is asked for, and then taken."""
+        looked = self._looked
+        if looked is None or looked.x is not x:
+            looked = self._looked = self._look_anew(x)
+        return looked
+
+    def _look_anew(self, x: StreamInput) -> _Looked:
+        at, before = int(finite(x.at, "time")), self._at
+        novelty = 0.0
+        if before is not None:
+            at = max(at, before)
+            novelty = self._novelty * math.exp((before - at) / WINDOW_MS)
+        name, series = key_of(x.name), key_of(x.name, x.host)
         gap = self._series.gap(series, at)
-        novelty = math.log1p(self._faded(at) + gap) / _MOST_NEW
-        return self._names.gap(name, at), gap, min(1.0, novelty)
-
-    def _clock(self, x: StreamInput) -> int:
-        at = int(finite(x.at, "time"))
-        return at if self._at is None else max(at, self._at)
-
-    def _faded(self, at: int) -> float:
-        return 0.0 if self._at is None else self._novelty * math.exp((self._at - at) / WINDOW_MS)
+        novelty += gap
+        new = math.log1p(novelty) / _MOST_NEW
+        point = self._names.gap(name, at), gap, new if new < 1.0 else 1.0
+        return _Looked(x, at, name, series, novelty, point)
 
     def snapshot(self) -> State:
         """Return all that is remembered."""
@@ -139,11 +165,6 @@ class StreamFeatures:
         features._names = LastSeen.restore(names, NAMES)
         features._series = LastSeen.restore(series, SERIES)
         return features
-
-
-def in_units(feature: str, value: float) -> float:
-    """Return a number of `StreamFeatures` in seconds, or for the novelty in changes that were all new."""
-    return math.expm1(value * (_MOST_NEW if feature == "novelty" else _LONGEST))
 
 
 def _pairs(flat: list[int]) -> Iterator[tuple[int, int]]:

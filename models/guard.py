@@ -119,6 +119,11 @@ class Guard(ABC, Generic[X, M]):
         """Return the model that a snapshot was taken of."""
 
     @staticmethod
+    def unexplained(model: M, x: X) -> float:
+        """Return the score alone of what the model says, where it can do without the reasons."""
+        return model.score(x).score
+
+    @staticmethod
     @abstractmethod
     def key(x: X) -> int:
         """Return what the simple rule counts by."""
@@ -136,6 +141,12 @@ class Guard(ABC, Generic[X, M]):
         rate = self.rule.rate(self.key(x))
         return Scored(self.chance(rate), (Reason("recent_rate", rate, self.PRIOR, self._distance(x, rate)),))
 
+    def value(self, x: X) -> float:
+        """Return the score alone: its reasons cost more than it does."""
+        value = self._value_of_model(x)
+        spoken = value is not None and self.state is GuardState.MODEL
+        return value if value is not None and spoken else self.chance(self.rule.rate(self.key(x)))
+
     def learn(self, x: X, y: float | None = None) -> None:
         """Judge both by `y`, 0 or 1, then let both learn it; nothing happens without one.
 
@@ -147,8 +158,8 @@ class Guard(ABC, Generic[X, M]):
         if y not in {0, 1}:
             raise ValueError(f"the label is {y}: it is 0 or 1")
         one, key = y == 1, self.key(x)
-        scored = self._of_model(x)
-        model_loss = None if scored is None else _loss(self.chance(scored.score), one)
+        value = self._value_of_model(x)
+        model_loss = None if value is None else _loss(self.chance(value), one)
         rule_loss = _loss(self.rule.rate(key), one)
         self.model.learn(x, y)
         self.rule.learn(key, one)
@@ -161,6 +172,14 @@ class Guard(ABC, Generic[X, M]):
         except (ArithmeticError, LookupError):
             return None
         return scored if 0 <= scored.score <= 1 else None
+
+    def _value_of_model(self, x: X) -> float | None:
+        """Return the same without its reasons."""
+        try:
+            value = self.unexplained(self.model, x)
+        except (ArithmeticError, LookupError):
+            return None
+        return value if 0 <= value <= 1 else None
 
     def _distance(self, x: X, rate: float) -> float:
         usual = self.PRIOR

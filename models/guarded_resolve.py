@@ -66,10 +66,10 @@ class GuardedTimeToResolve:
             return
         seconds, opened = seconds_of(y), Open(x.name)
         told, ends = self._of_model(opened), self.model.ends_of_all()
+        by_rule = None if ends is None else _quantiles(ends)
         self.model.learn(opened, seconds)
-        if ends is not None:
-            by_model = None if told is None else _loss(seconds, told)
-            self.judgement.judge(by_model, _loss(seconds, _quantiles(ends)))
+        if by_rule is not None:
+            self.judgement.judge(None if told is None else _loss(seconds, told), _loss(seconds, by_rule))
 
     def _of_model(self, x: Open) -> tuple[float, float] | None:
         """Return the model's forecast, None where it has none or fails."""
@@ -99,8 +99,9 @@ def _quantiles(ends: Ends) -> tuple[float, float]:
 
 def _loss(came: float, told: tuple[float, float]) -> float:
     """Return the mean pinball loss, in [0, 1]."""
-    losses = 0.0
-    for share, said in zip((_HALF, _MOST_OF_THEM), told, strict=True):
-        error = (math.log1p(came) - math.log1p(said)) / _LONGEST
-        losses += max(share * error, (share - 1) * error)
+    half, most_of_them = told
+    losses, logged = 0.0, math.log1p(came)
+    for share, said in ((_HALF, half), (_MOST_OF_THEM, most_of_them)):
+        error = (logged - math.log1p(said)) / _LONGEST
+        losses += share * error if error > 0 else (share - 1) * error
     return losses / 2

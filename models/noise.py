@@ -67,18 +67,36 @@ class NoiseModel:
         self._fading = [0.0] * WEEKS  # what a label of each place weighs
         self._counts: dict[int, array[int]] = {}  # labels by place, then wanted ones by place
 
+    @property
+    def is_new(self) -> bool:
+        """Say whether no label is remembered."""
+        return not self._counts
+
     def score(self, x: NoiseInput) -> Scored:
         """Return the probability that nobody will care about `x`."""
+        others, of_others, here, rate = self._rates(x)
+        name, instance = _reason("name", of_others, PRIOR, others), _reason("instance", rate, of_others, here)
+        of_instance_weighs_more = abs(instance.distance) > abs(name.distance)
+        return Scored(1 - rate, (instance, name) if of_instance_weighs_more else (name, instance))
+
+    def chance(self, x: NoiseInput) -> float:
+        """Return that probability alone."""
+        return 1 - self._rates(x)[3]
+
+    def _rates(self, x: NoiseInput) -> tuple[float, float, float, float]:
+        """Return the weight of the name's labels and their rate of "wanted", then those of the instance.
+
+        Of the name only the labels of other instances count: no label counts twice.
+        """
         _checked(x)
         labels, wanted = self._known(_instance_key(x))
         of_all, wanted_of_all = self._known(_name_key(x))
-        others = max(0.0, of_all - labels) + NAME_WEIGHT  # not of this instance: no label counts twice
-        of_others = (max(0.0, wanted_of_all - wanted) + NAME_WEIGHT * PRIOR) / others
+        rest = max(0.0, of_all - labels)
+        wanted_rest = min(rest, max(0.0, wanted_of_all - wanted))  # a name that was given up knows less than its pairs
+        others = rest + NAME_WEIGHT
+        of_others = (wanted_rest + NAME_WEIGHT * PRIOR) / others
         here = labels + INSTANCE_WEIGHT
-        rate = (wanted + INSTANCE_WEIGHT * of_others) / here
-        reasons = [_reason("name", of_others, PRIOR, others), _reason("instance", rate, of_others, here)]
-        reasons.sort(key=lambda reason: -abs(reason.distance))
-        return Scored(1 - rate, tuple(reasons))
+        return others, of_others, here, (wanted + INSTANCE_WEIGHT * of_others) / here
 
     def passes(self, x: NoiseInput) -> bool:
         """Say whether `x` must not be hidden.
@@ -86,7 +104,7 @@ class NoiseModel:
         It passes if it is not unlikely enough to be wanted, if too little is known of its name, if it is critical or a
         heartbeat, and if it stands out in the tenant's stream.
         """
-        return _passes(x, self.labels(x), self.score(x).score)
+        return _passes(x, self.labels(x), self.chance(x))
 
     def labels(self, x: NoiseInput) -> int:
         """Return how many labels of the name of `x` are remembered, whatever they weigh by now."""
@@ -219,6 +237,11 @@ class GuardedNoise(Guard[NoiseInput, NoiseModel]):
         return NoiseModel.restore(state)
 
     @staticmethod
+    def unexplained(model: NoiseModel, x: NoiseInput) -> float:
+        """Return the probability alone."""
+        return model.chance(x)
+
+    @staticmethod
     def key(x: NoiseInput) -> int:
         """Return what stands for the name."""
         return _name_key(x)
@@ -231,7 +254,7 @@ class GuardedNoise(Guard[NoiseInput, NoiseModel]):
     def passes(self, x: NoiseInput) -> bool:
         """Say whether `x` must not be hidden, as the model says it; by the simple rule's rate while fallen back."""
         labels = self.model.labels(x) if self.state is GuardState.MODEL else self.rule.labels(self.key(x))
-        return _passes(x, labels, self.score(x).score)
+        return _passes(x, labels, self.value(x))
 
     def unlearn(self, x: NoiseInput, y: float) -> None:
         """Take back a label that was learned for the same `x`."""

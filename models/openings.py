@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from models.features import key_of
-from models.will_flap import Opened, outcome
+from models.will_flap import CHANGES, WITHIN, Opened, outcome
 
 if TYPE_CHECKING:
     from models.base import State
@@ -55,13 +55,13 @@ class Openings:
 
     def pass_time(self, at: int) -> list[Known]:
         """Return the openings that did not flap, as is known at `at`."""
-        self._at = max(self._at, at)
+        self._at = at = max(self._at, at)
         known: list[Known] = []
         while self._waiting:
             number, oldest = next(iter(self._waiting.items()))
-            if outcome(oldest.opened_at, oldest.changes, self._at) is None:
+            if at <= oldest.opened_at + WITHIN:
                 break
-            known.append((self._take(number), False))
+            known.append((self._take(number), False))  # what flapped no longer waits
         return known
 
     def change(self, alert: int, at: int) -> list[Known]:
@@ -71,7 +71,7 @@ class Openings:
         for number in [*self._by_alert.get(alert, ())]:
             waiting = self._waiting[number]
             waiting.changes = (*waiting.changes, self._at)
-            if outcome(waiting.opened_at, waiting.changes, self._at):
+            if len(waiting.changes) >= CHANGES and outcome(waiting.opened_at, waiting.changes, self._at):
                 known.append((self._take(number), True))
         return known
 

@@ -14,13 +14,17 @@ of the same alert (2.1, 2.0); an instance's own ends changed it by less than 1 %
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
-from typing import ClassVar, Final, Self
+from bisect import bisect_left, bisect_right, insort
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import msgspec
 
 from models.base import Reason, Scored, State, finite
 from models.features import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SHARES: Final = (0.1, 0.5, 0.9)  # of alerts, that are over by the times of a forecast
 LONGEST: Final = 30 * 86_400.0  # seconds; what lasts longer counts as this long
@@ -30,6 +34,7 @@ ENDS_OF_ALL: Final = 63
 _ALL_WEIGH: Final = 2.0  # ends of a name
 ENOUGH: Final = 5
 """Ends of any name; nothing is told from fewer."""
+_NONE: Final = array("I")
 
 
 class Open(msgspec.Struct, frozen=True):
@@ -47,12 +52,36 @@ class Resolves(msgspec.Struct, frozen=True):
     late: float
 
 
-class Ends:
-    """Ends of all names and of one, each ascending, and what one of the former weighs beside one of the latter."""
+class LastEnds:
+    """The last ends of one name or of all, at most `most`, in whole seconds."""
 
-    def __init__(self, of_all: list[int], of_name: list[int], weight: float) -> None:
+    __slots__ = ("_most", "ascending", "came")
+
+    def __init__(self, most: int, came: Iterable[int] = ()) -> None:
+        self._most = most
+        self.came = array("I", came)
+        """In the order they came."""
+        self.ascending = array("I", sorted(self.came))
+        """The same in the order of their lengths: what is asked for at each opening is not sorted for each."""
+
+    def add(self, seconds: int) -> None:
+        """Take one more in, in the place of the oldest."""
+        if len(self.came) == self._most:
+            del self.ascending[bisect_left(self.ascending, self.came.pop(0))]
+        self.came.append(seconds)
+        insort(self.ascending, seconds)
+
+
+class Ends:
+    """Ends of all names and of one, each ascending, and what one of the former weighs beside one of the latter.
+
+    They are the model's own and no copies: ask before another end is learned.
+    """
+
+    __slots__ = ("_of_all", "_of_name", "_total", "_weight")
+
+    def __init__(self, of_all: array[int], of_name: array[int], weight: float) -> None:
         self._of_all, self._of_name, self._weight = of_all, of_name, weight
-        self._both = sorted(of_all + of_name)
         self._total = len(of_all) * weight + len(of_name)
 
     def share(self, seconds: float) -> float:
@@ -62,7 +91,14 @@ class Ends:
 
     def quantile(self, share: float) -> float:
         """Return the first end by which so much of the weight came."""
-        return float(self._both[bisect_left(self._both, share, key=self.share)])
+        of_all, of_name = self._of_all, self._of_name
+        first: float = LONGEST
+        for few, named in _ways(len(of_all), len(of_name), self._weight, share):
+            end, other = of_all[few - 1] if few else 0, of_name[named - 1] if named else 0
+            if end >= other:  # from here on the ways differ by later ends of all
+                return float(end if end < first else first)
+            first = other
+        return float(first)
 
     def after(self, seconds: float) -> Ends | None:
         """Return those that came no earlier, None where there are none."""
@@ -80,6 +116,23 @@ class Ends:
         return Reason("open_for", seconds, usual, (seconds - usual) / max((late - early) / 2, 1.0))
 
 
+@lru_cache(maxsize=1024)  # once 63 of all are known: for each share one by the number of ends of the name
+def _ways(of_all: int, of_name: int, weight: float, share: float) -> tuple[tuple[int, int], ...]:
+    """Return with how many of the ends of all, and how many of the name, a share of the weight has come.
+
+    It has as soon as the ends of one of the ways have come: for each number of the name, the most first, the fewest of
+    all. All together weigh so little that there are few ways, and which they are depends on no end.
+    """
+    total = of_all * weight + of_name
+    ways = []
+    for named in range(bisect_left(range(of_name), share, key=lambda count: count / total), -1, -1):
+        few = bisect_left(range(of_all + 1), share, key=lambda count: (weight * count + named) / total)
+        if few > of_all:
+            break
+        ways.append((few, named))
+    return tuple(ways)
+
+
 class TimeToResolve:
     """Quantiles of the time from opened to resolved, per name; the truth of an alert is that time in seconds.
 
@@ -91,8 +144,8 @@ class TimeToResolve:
     VERSION: ClassVar[int] = 1
 
     def __init__(self) -> None:
-        self._all: array[int] = array("I")  # seconds; the newest last
-        self._names: dict[int, array[int]] = {}
+        self._all = LastEnds(ENDS_OF_ALL)
+        self._names: dict[int, LastEnds] = {}
 
     def forecast(self, x: Open) -> Resolves | None:
         """Return when `x` will have ended, given how long it is open already; None where nothing like it is known."""
@@ -107,7 +160,8 @@ class TimeToResolve:
 
     def ends_of_all(self) -> Ends | None:
         """Return the last ends of all names, None where they are too few."""
-        return Ends(sorted(self._all), [], 1.0) if len(self._all) >= ENOUGH else None
+        of_all = self._all.ascending
+        return Ends(of_all, _NONE, 1.0) if len(of_all) >= ENOUGH else None
 
     def score(self, x: Open) -> Scored:
         """Return the share of alerts like `x` that were over by now, 0 where too few are known."""
@@ -124,36 +178,41 @@ class TimeToResolve:
         seconds_of(x.open_for)
         if y is None:
             return
-        seconds, key = seconds_of(y), key_of(x.name)
-        ends = self._names.pop(key, None) or array("I")
+        seconds, key = round(seconds_of(y)), key_of(x.name)
+        ends = self._names.pop(key, None)
+        if ends is None:
+            ends = LastEnds(_ENDS)
         self._names[key] = ends
-        for known, most in ((self._all, ENDS_OF_ALL), (ends, _ENDS)):
-            known.append(round(seconds))
-            del known[:-most]
+        ends.add(seconds)
+        self._all.add(seconds)
         if len(self._names) > _NAMES:
             del self._names[next(iter(self._names))]
 
     def snapshot(self) -> State:
         """Return the ends of all, and those of each name, the one that ended longest ago first."""
-        return [[*self._all], [[key, [*ends]] for key, ends in self._names.items()]]
+        return [[*self._all.came], [[key, [*ends.came]] for key, ends in self._names.items()]]
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """Return the model that `snapshot` was taken of."""
         model = cls()
         of_all, names = msgspec.convert(state, tuple[list[int], list[tuple[int, list[int]]]])
-        model._all = array("I", of_all)
-        model._names = {key: array("I", ends) for key, ends in names}
+        model._all = LastEnds(ENDS_OF_ALL, of_all)
+        model._names = {key: LastEnds(_ENDS, ends) for key, ends in names}
         return model
 
     def _like(self, name: str) -> Ends | None:
-        if len(self._all) < ENOUGH:
+        of_all = self._all.ascending
+        if len(of_all) < ENOUGH:
             return None
-        return Ends(sorted(self._all), sorted(self._names.get(key_of(name), ())), _ALL_WEIGH / len(self._all))
+        of_name = self._names.get(key_of(name))
+        return Ends(of_all, _NONE if of_name is None else of_name.ascending, _ALL_WEIGH / len(of_all))
 
 
 def seconds_of(value: float) -> float:
     """Return a time, of a month at most; raise ValueError for what is none."""
+    if 0 <= value <= LONGEST:
+        return value
     if finite(value, "a time open") < 0:
         raise ValueError(f"a time open is {value} s: it cannot be negative")
-    return min(value, LONGEST)
+    return LONGEST

@@ -70,6 +70,9 @@ class _Rate(msgspec.Struct, gc=False):
         return (self.flapped + strength * wider) / (self.opened + strength)
 
 
+_UNKNOWN: Final = _Rate()
+
+
 class WillFlap:
     """The chance that an alert flaps; the truth of an opening is 1 if it did and 0 if not.
 
@@ -91,11 +94,20 @@ class WillFlap:
 
     def score(self, x: Opened) -> Scored:
         """Return the chance that `x` flaps, with what its instance and its name make of the usual chance."""
+        usual, of_name, of_instance = self._chances(x)
+        instance, name = _reason("instance", of_instance, of_name), _reason("name", of_name, usual)
+        of_name_weighs_more = abs(name.distance) > abs(instance.distance)
+        return Scored(of_instance, (name, instance) if of_name_weighs_more else (instance, name))
+
+    def chance(self, x: Opened) -> float:
+        """Return the chance that `x` flaps."""
+        return self._chances(x)[2]
+
+    def _chances(self, x: Opened) -> tuple[float, float, float]:
+        """Return the chance of all, of the name and of the instance."""
         usual = self._all[x.again].drawn_to(_BEFORE, _BEFORE_WEIGHS)
-        of_name = self._names.get(_name_key(x), _Rate()).drawn_to(usual)
-        of_instance = self._instances.get(_instance_key(x), _Rate()).drawn_to(of_name)
-        reasons = (_reason("instance", of_instance, of_name), _reason("name", of_name, usual))
-        return Scored(of_instance, tuple(sorted(reasons, key=lambda reason: -abs(reason.distance))))
+        of_name = self._names.get(_name_key(x), _UNKNOWN).drawn_to(usual)
+        return usual, of_name, self._instances.get(_instance_key(x), _UNKNOWN).drawn_to(of_name)
 
     def learn(self, x: Opened, y: float | None = None) -> None:
         """Take in whether `x` flapped, 1 or 0; nothing happens without `y`.
@@ -143,6 +155,11 @@ class GuardedWillFlap(Guard[Opened, WillFlap]):
     def restored(state: State) -> WillFlap:
         """Return the model that a snapshot was taken of."""
         return WillFlap.restore(state)
+
+    @staticmethod
+    def unexplained(model: WillFlap, x: Opened) -> float:
+        """Return the chance alone."""
+        return model.chance(x)
 
     @staticmethod
     def key(x: Opened) -> int:

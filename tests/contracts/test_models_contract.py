@@ -16,6 +16,7 @@ import pytest
 import models
 from models.alert_stream import AlertStreamAnomaly
 from models.features import StreamInput
+from models.guard import Guard
 from models.guarded_resolve import GuardedTimeToResolve
 from models.noise import GuardedNoise, NoiseInput, NoiseModel
 from models.series_anomaly import Point, SeriesAnomaly
@@ -247,6 +248,15 @@ def test_memory_is_bounded_however_much_is_learned(case: Case) -> None:
         if number % (MANY // 10) == 0:
             largest = max(largest, len(written(model)))
     assert max(largest, len(written(model))) <= case.most_bytes
+
+
+@pytest.mark.parametrize("name", ["guarded noise", "guarded will flap"])
+def test_a_score_is_the_same_with_and_without_its_reasons(name: str) -> None:
+    guard, others = learned(CASES[name], 2000), [x for x, _ in examples(CASES[name], 500)]
+    assert isinstance(guard, Guard)
+    for x in (*others, *CASES[name].odd):
+        assert guard.unexplained(guard.model, x) == guard.model.score(x).score
+        assert guard.value(x) == guard.score(x).score
 
 
 def kinds() -> set[type]:

@@ -111,6 +111,19 @@ def test_the_longer_an_alert_is_open_the_more_are_over(ends: list[tuple[str, flo
     assert 0 <= model.score(Open("a", shorter)).score <= model.score(Open("a", longer)).score <= 1
 
 
+@given(ENDS, st.floats(0, 1e7), st.sampled_from([0.1, 0.5, 0.9]))
+def test_a_quantile_is_the_first_end_by_which_its_share_had_come(
+    ends: list[tuple[str, float]], open_for: float, share: float
+) -> None:
+    model = resolving(ends)
+    for name in "ab":
+        expected = model.ends_of(Open(name, open_for))
+        if expected is not None:
+            came = sorted({float(round(min(seconds, LONGEST))) for _, seconds in ends})
+            first = next(end for end in came if expected.share(end) >= share)
+            assert expected.quantile(share) == first
+
+
 # -- flapping
 
 

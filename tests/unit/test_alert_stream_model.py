@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from models.alert_stream import UNUSUAL, AlertStreamAnomaly, Ranks
-from models.features import NAMES, SERIES, LastSeen, StreamFeatures, StreamInput, in_units, key_of
+from models.features import NAMES, SERIES, LastSeen, StreamFeatures, StreamInput, key_of
 
 if TYPE_CHECKING:
     from models.base import OnlineModel
@@ -21,6 +21,11 @@ WEEK_IN_SECONDS = 7 * 86_400
 def gap(seconds: float) -> float:
     """Return a time on the scale of the features."""
     return math.log1p(seconds) / math.log1p(WEEK_IN_SECONDS)
+
+
+def in_units(feature: str, value: float) -> float:
+    """Return a number of a feature in seconds, or for the novelty in changes that were all new."""
+    return math.expm1(value * dict(zip(StreamFeatures.FEATURES, StreamFeatures.SCALES, strict=True))[feature])
 
 
 def taken(*changes: StreamInput) -> StreamFeatures:
@@ -86,6 +91,20 @@ def test_take_returns_what_of_would_have() -> None:
     features = taken(StreamInput(T0, "A", "h"))
     x = StreamInput(T0 + 7000, "A", "i")
     assert features.of(x) == features.take(x)
+
+
+def test_what_was_asked_before_something_was_taken_is_worked_out_anew() -> None:
+    features, x = taken(StreamInput(T0, "A", "h")), StreamInput(T0 + 7000, "A", "i")
+    features.of(x)
+    features.take(StreamInput(T0 + 7000, "A", "i"))
+    assert features.of(x)[:2] == (0, 0)
+    assert features.take(x)[:2] == (0, 0)
+
+
+def test_what_is_asked_of_another_change_does_not_count_for_the_one_that_is_taken() -> None:
+    features, x = taken(StreamInput(T0, "A", "h")), StreamInput(T0 + 7000, "A", "i")
+    features.of(StreamInput(T0 + 7000, "B", "i"))
+    assert features.take(x)[0] == pytest.approx(gap(7))
 
 
 def test_the_key_not_seen_for_longest_is_forgotten_first() -> None:

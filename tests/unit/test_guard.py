@@ -111,6 +111,14 @@ def test_a_model_that_fails_is_left_at_once_and_its_error_is_not_passed_on() -> 
     assert fed(guard, 0, 1000).state is GuardState.MODEL
 
 
+def test_the_value_is_the_score_of_whoever_speaks() -> None:
+    guard = fed(GuardedStubborn(), 0, 500)
+    assert guard.value(7) == guard.score(7).score == 0.05
+    fed(guard, 1, 100)
+    assert guard.state is GuardState.FALLEN_BACK
+    assert guard.value(7) == guard.score(7).score > 0.9
+
+
 def test_without_a_label_nothing_happens() -> None:
     guard = GuardedStubborn()
     before = guard.snapshot()

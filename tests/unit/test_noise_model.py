@@ -237,3 +237,15 @@ def test_what_was_said_is_told_without_the_prior_of_the_instance_or_else_of_its_
     model.learn(NoiseInput(0, "HighCPU", "", "other"), 1.0)
     assert model.said(NoiseInput(0, "HighCPU", "", "h")) == 0.75
     assert model.said(NoiseInput(0, "HighCPU", "", "never seen")) == pytest.approx(0.6)
+
+
+def test_a_pair_whose_name_was_given_up_is_scored_by_what_is_learned_of_the_name_since() -> None:
+    model = NoiseModel()
+    pairs = [NoiseInput(T0, f"name {number}", instance=f"host-{number}") for number in range(400)]
+    for x in pairs:
+        for _ in range(12):
+            model.learn(x, 0)
+    lost = next(x for x in pairs if model.labels(x) == 0 and model.said(x) == 1)
+    for _ in range(30):
+        model.learn(NoiseInput(T0, lost.name, instance="other"), 1)
+    assert 0 < model.score(lost).score < 1

@@ -238,6 +238,20 @@ def test_how_many_tenants_models_have_fallen_back_is_known_also_after_a_restart(
     assert again.fallen_back() == {"noise": 2, "flapping": 0, "resolve": 0}
 
 
+def test_a_model_counts_as_fallen_back_also_while_it_waits_in_the_store() -> None:
+    store = DictStore()
+    scoring = Scoring(store, tenants=1)
+    for number in range(2 * 300):  # what was never wanted is wanted all at once
+        scoring.learn("acme", NoiseInput(T0, "HighCPU"), wanted=number >= 500)
+    scoring.learn("globex", NoiseInput(T0, "HighCPU"), wanted=False)
+    rows: dict[bytes, bytes | None] = {}
+    scoring.snapshot(rows, T0)
+    store.write(rows)
+    scoring.shrink()
+    assert [*scoring._models._models] == ["globex"]
+    assert scoring.fallen_back()["noise"] == 1
+
+
 def test_a_model_that_is_right_again_no_longer_counts_as_fallen_back() -> None:
     scoring = Scoring(DictStore())
     for number in range(3000):

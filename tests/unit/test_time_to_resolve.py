@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models.time_to_resolve import LONGEST, Open, Resolves, TimeToResolve
+from models.time_to_resolve import LONGEST, LastEnds, Open, Resolves, TimeToResolve, _ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +82,21 @@ def test_the_name_that_ended_longest_ago_is_forgotten_first() -> None:
 
 def test_what_lasts_longer_than_a_month_counts_as_a_month() -> None:
     assert learned([("a", 1e12)] * 5).forecast(Open("a")) == Resolves(LONGEST, LONGEST, LONGEST)
+
+
+def test_the_oldest_end_of_a_name_makes_room_for_the_newest_one() -> None:
+    last = LastEnds(3)
+    for seconds in (30, 10, 20, 10, 40):
+        last.add(seconds)
+    assert ([*last.came], [*last.ascending]) == ([20, 10, 40], [10, 20, 40])
+
+
+def test_how_the_shares_may_come_together_is_remembered_for_a_bounded_number_of_cases() -> None:
+    most = _ways.cache_info().maxsize
+    assert most is not None
+    for ends in range(2 * most):
+        _ways(ends, 1, 1.0, 0.5)
+    assert _ways.cache_info().currsize == most
 
 
 def test_without_a_time_nothing_is_learned() -> None:
