@@ -169,9 +169,9 @@ class CorrelateStep(Placed):
             )
             self._emitted.dead.append(dead)
             return
-        if self._ids.is_again(told.id) or told.source == own.SOURCE:
-            return
         tenant = told.tenant_id
+        if self._ids.is_again(tenant, told.id) or told.source == own.SOURCE:
+            return
         events = self.correlators.observe(tenant, seen)
         if events:
             cause = RecordCause(ENRICHED_TOPIC, self.progress.partition, record.offset, record.headers)
@@ -245,7 +245,7 @@ class CorrelateStep(Placed):
 
     def _recall(self, tenant: str, event: IncidentEvent, cause: Cause, record_id: str, at: int) -> None:
         """Raise the recall alarm for hidden alerts that belong to a serious incident."""
-        members = {one.fingerprint: one for one in event.incident.only(event.about)}
+        members = {one.fingerprint: one for one in event.incident.members}
         for number, fingerprint in enumerate(event.about):
             member = members.get(fingerprint)
             if member is None:

@@ -167,12 +167,15 @@ class Correlators:
     def _note(self, tenant: str, correlator: Correlator) -> None:
         """Take note of how many of its incidents are open, and whether it may go."""
         count = correlator.open_count
-        self.open_count += count - self._open.pop(tenant, 0)
-        self._idle.pop(tenant, None)
         if count or correlator.next_time is not None:
-            self._open[tenant] = count
+            if self._open.get(tenant) != count:
+                self.open_count += count - self._open.get(tenant, 0)
+                self._open[tenant] = count
+                self._idle.pop(tenant, None)
         else:
+            self.open_count -= self._open.pop(tenant, 0)
             self._idle[tenant] = None
+            self._idle.move_to_end(tenant)
 
     def shrink(self) -> None:
         """Let go of the tenants beyond the bound that were used the longest ago and have nothing open.

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from pipeline.domain.correlation.seen import Seen
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Rejection
-from pipeline.domain.severity import severity_of
+from pipeline.domain.severity import LABELS, severity_of
 from pipeline.domain.timestamps import to_ms
 
 if TYPE_CHECKING:
     from pipeline.schemas.changes import Told
 
-_SUMMARIES: Final = ("summary", "description", "message")
+_RANKS: Final = {label: rank for rank, label in enumerate(LABELS)}
 
 
 def seen_of(told: Told, at: int) -> Seen:
@@ -22,28 +22,30 @@ def seen_of(told: Told, at: int) -> Seen:
     Raises:
         RejectedRecordError: if it says something that the ingest agent never says.
     """
-    severity = severity_of(told.severity)
+    severity = _RANKS.get(told.severity)
+    if severity is None:
+        severity = severity_of(told.severity)
     starts_at = to_ms(told.starts_at)
     if severity is None or starts_at is None:
         raise RejectedRecordError(
             Rejection.WRONG_TYPE, "its severity or its time cannot be. Only the ingest agent writes here"
         )
-    texts = (told.annotations.get(name) for name in _SUMMARIES)
-    return Seen(
-        fingerprint=told.fingerprint,
-        name=told.name,
-        severity=int(severity),
-        firing=told.status == "firing",
-        suppressed=told.verdict == "suppressed",
-        change=told.change if told.burst is None else told.burst.kind,
-        at=at,
-        starts_at=starts_at,
-        labels=told.labels,
-        source=told.source,
-        text=next((text for text in texts if isinstance(text, str) and text), ""),
-        count=told.count,
-        output_id=told.id,
-        last_seen=to_ms(told.last_seen_at) or 0,
-        quiet_ms=0 if told.burst is None else told.burst.quiet_ms,
-        suppressed_by=told.suppressed_by,
+    burst = told.burst
+    return Seen(  # in the order of its fields: naming these many takes three times as long
+        told.fingerprint,
+        told.name,
+        int(severity),
+        told.status == "firing",
+        told.verdict == "suppressed",
+        told.change if burst is None else burst.kind,
+        at,
+        starts_at,
+        told.labels,
+        told.source,
+        told.annotations.text,
+        told.count,
+        told.id,
+        to_ms(told.last_seen_at) or 0,
+        0 if burst is None else burst.quiet_ms,
+        told.suppressed_by,
     )

@@ -82,9 +82,9 @@ def rate(tenant: str) -> bytes:
     return f"b\0{tenant}\0".encode()
 
 
-def ids(number: int) -> bytes:
-    """Return the key of part `number` of the ids of inputs that have been processed."""
-    return f"i\0{number:016x}".encode()
+def ids(tenant: str, number: int) -> bytes:
+    """Return the key of part `number` of the ids of a tenant's inputs that have been processed."""
+    return f"i\0{tenant}\0{number:016x}".encode()
 
 
 def rest_of(key: bytes) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from pipeline.domain.correlation.views import Cause, IncidentEvent, IncidentView, Link, Member
+from pipeline.domain.correlation.views import ABOUT_MEMBERS, Cause, IncidentEvent, IncidentView, Link, Member
 from pipeline.domain.severity import Severity
 from pipeline.ledger.incidents import IncidentLedger, IncidentRecord
 from pipeline.schemas.correlated import incident_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _numbers = itertools.count(1)
 FIRST = Link("first", 1.0, 0, "")
@@ -27,7 +27,7 @@ def incident(
     kind: str,
     at: int,
     *members: Member,
-    about: Iterable[str] = (),
+    about: Collection[str] = (),
     name: str = "i1",
     tenant: str = "acme",
     aliases: Iterable[str] = (),
@@ -42,7 +42,7 @@ def incident(
         title="HighCPU on web-1",
         first_seen=at,
         last_seen=at,
-        members=members,
+        members=tuple([one for one in members if kind not in ABOUT_MEMBERS or one.fingerprint in about]),
         member_count=len(members),
         root_causes=tuple(Cause(node, 1 / (2 + place), ()) for place, node in enumerate(causes)),
         aliases=tuple(aliases),

@@ -41,6 +41,14 @@ class Frequent(Generic[K]):
             count = counts.get(key, 0)
         return count + self.error
 
+    def add_each(self, keys: Iterable[K]) -> None:
+        """Count each of the keys once."""
+        counts, places = self.counts, self._places
+        for key in keys:
+            counts[key] = counts.get(key, 0) + 1
+            if len(counts) > places:
+                self.cut()
+
     def merge(self, other: Frequent[K]) -> None:
         """Count everything that `other` has counted."""
         counts = self.counts
@@ -85,6 +93,8 @@ class TopValues:
             known = values.get(label)
             if known is None:
                 unknown.append(label)
+            elif (count := known.counts.get(value)) is not None:  # the usual case, without a call: as `add` does it
+                known.counts[value] = count + 1
             else:
                 known.add(value[:VALUE_LENGTH])
         if unknown and not self._more_labels:

@@ -18,6 +18,22 @@ class Burst(msgspec.Struct, gc=False):
     quiet_ms: int
 
 
+class Annotations(msgspec.Struct, frozen=True, gc=False):
+    """Those annotations that say in a sentence what an alert is about; nobody reads the others."""
+
+    summary: Any = None
+    description: Any = None
+    message: Any = None
+
+    @property
+    def text(self) -> str:
+        """Return the first of them that is a text, and nothing where none is."""
+        for one in (self.summary, self.description, self.message):
+            if one and isinstance(one, str):
+                return one
+        return ""
+
+
 class Told(msgspec.Struct, gc=False):
     """One record of alerts.enriched, as far as it matters further on."""
 
@@ -32,7 +48,7 @@ class Told(msgspec.Struct, gc=False):
     last_seen_at: datetime | None = None
     count: int = 1
     labels: dict[str, str] = {}
-    annotations: dict[str, Any] = {}
+    annotations: Annotations = Annotations()
     source: str | None = None
     verdict: str = "active"
     suppressed_by: tuple[str, ...] = ()

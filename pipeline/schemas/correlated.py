@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pipeline.domain.correlation.views import ABOUT_MEMBERS
 from pipeline.domain.ids import id_from_timer
 from pipeline.domain.severity import LABELS
 from pipeline.domain.timestamps import to_datetime
@@ -16,14 +18,12 @@ from pipeline.schemas.records import Output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.domain.correlation.views import IncidentEvent, Member
+    from pipeline.domain.correlation.views import Cause, IncidentEvent, Member
 
 CORRELATED_TOPIC: Final = "alerts.correlated"
 SCHEMA: Final = "alerts.correlated/1"
 MEMBERS: Final = 200
-"""How many members a record lists at most, those that joined last; `member_count` counts them all."""
-_ABOUT_MEMBERS: Final = frozenset(("joined", "left", "severity", "recalled"))
-"""Changes whose records list only the members that they are about: the others were told when they joined."""
+"""How many members a record lists at most, those that joined last, unless it is about these and no others."""
 _encode: Final = msgspec.json.Encoder().encode
 _HEADER: Final = (records.SCHEMA, SCHEMA.encode())
 
@@ -68,7 +68,7 @@ class _Incident(msgspec.Struct, gc=False):
     last_seen_at: datetime
     member_count: int
     members: list[_Member]
-    root_causes: list[_Cause]
+    root_causes: msgspec.Raw  # a list of `_Cause`
     services: tuple[str, ...]
     severity: str
     state: str
@@ -92,7 +92,7 @@ def incident_output(
 ) -> Output:
     """Return the record that tells of one change of an incident, at `at` (ms)."""
     incident = event.incident
-    members = incident.only(event.about) if event.kind in _ABOUT_MEMBERS else incident.members[-MEMBERS:]
+    members = incident.members if event.kind in ABOUT_MEMBERS else incident.members[-MEMBERS:]
     value = _encode(
         _Incident(
             event.about,
@@ -107,7 +107,7 @@ def incident_output(
             to_datetime(incident.last_seen),
             incident.member_count,
             [_member(one) for one in members],
-            [_Cause(round(one.confidence, 4), one.evidence, one.node) for one in incident.root_causes],
+            causes_told(incident.root_causes),
             incident.services,
             LABELS[incident.severity],
             incident.state,
@@ -116,8 +116,15 @@ def incident_output(
         )
     )
     headers = [(records.ID, record_id.encode()), _HEADER, (records.ORIGIN, origin)]
-    headers += [(name, text) for name, text in traces if name == records.TRACEPARENT][:1]
+    if traces:
+        headers += [(name, text) for name, text in traces if name == records.TRACEPARENT][:1]
     return Output(tenant.encode(), value, headers, at, partition)
+
+
+@lru_cache(maxsize=1024)  # an incident's causes are told with each of its changes, and ranked now and then
+def causes_told(causes: tuple[Cause, ...]) -> msgspec.Raw:
+    """Return what records say of these causes, as JSON."""
+    return msgspec.Raw(_encode([_Cause(round(one.confidence, 4), one.evidence, one.node) for one in causes]))
 
 
 def _member(one: Member) -> _Member:

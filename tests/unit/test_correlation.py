@@ -55,7 +55,7 @@ def test_an_alert_of_the_same_host_joins_and_says_why() -> None:
     acme = correlator()
     acme.observe(seen("DiskFull", 0))
     (joined,) = acme.observe(seen("WritesFail", 2))
-    member = joined.incident.members[1]
+    [member] = joined.incident.members
     assert joined.kind == "joined"
     assert member.why[0].signal == "labels"
     assert member.why[0].detail == "web-1"
@@ -177,6 +177,34 @@ def test_a_suppressed_member_of_a_serious_incident_is_recalled_once() -> None:
     joined, recalled = acme.observe(seen("Hidden", 1, suppressed=True))
     assert (joined.kind, recalled.kind, recalled.about) == ("joined", "recalled", ("Hidden/web-1",))
     assert kinds(acme.observe(seen("DiskFull", 2))) == ["joined"]
+
+
+def test_of_many_hidden_members_ten_are_recalled_and_then_the_first_of_each_that_hides() -> None:
+    acme = correlator()
+    acme.observe(seen("DataLost", 0, severity=4))
+    hidden = [(f"Hidden{number}", "flapping") for number in range(12)] + [("Late", "silence:s-1"), ("Last", "flapping")]
+    recalled = [
+        one.about
+        for number, (name, by) in enumerate(hidden, 1)
+        for one in acme.observe(seen(name, number, suppressed=True, suppressed_by=(by,)))
+        if one.kind == "recalled"
+    ]
+    assert recalled == [(f"Hidden{number}/web-1",) for number in range(10)] + [("Late/web-1",)]
+
+
+def test_a_change_about_members_names_these_in_the_order_in_which_they_joined_and_counts_all() -> None:
+    acme = correlator()
+    for number, name in enumerate(("Hidden", "DiskFull", "AlsoHidden", "WritesFail")):
+        acme.observe(seen(name, number, suppressed="Hidden" in name))
+    acme.observe(seen("Hidden", 4, "suppressed", suppressed=True, suppressed_by=("silence:s-1",)))
+    severity, recalled = acme.observe(seen("DiskFull", 5, "severity_raised", severity=4))
+    assert [one.name for one in severity.incident.members] == ["DiskFull"]
+    assert [one.name for one in recalled.incident.members] == ["Hidden", "AlsoHidden"]
+    assert (severity.incident.member_count, recalled.incident.member_count) == (4, 4)
+    for name in ("Hidden", "DiskFull", "AlsoHidden", "WritesFail"):
+        acme.observe(seen(name, 6, "resolved"))
+    resolved = acme.pass_time(T0 + 60_000)[-1]
+    assert (resolved.kind, len(resolved.incident.members)) == ("resolved", 4)
 
 
 def test_a_member_is_recalled_when_its_incident_becomes_serious() -> None:

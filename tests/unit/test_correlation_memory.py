@@ -11,6 +11,9 @@ from models import snapshot
 from pipeline.domain.correlation.correlator import Correlator
 from pipeline.domain.correlation.seen import Seen
 from pipeline.domain.correlation.settings import CorrelationSettings
+from pipeline.domain.correlation.strength import calibrated
+from pipeline.domain.correlation.text import words_of
+from pipeline.schemas.correlated import causes_told
 from tests.step_driver import MINUTE, SECOND, T0
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ def troubles() -> Iterator[Seen]:
                     labels={"cluster": "eu-1", "service": f"service-{number}", "host": f"host-{alert:05d}", "pod": pod},
                     text=f"{word(alert * 13 % 9_973)} of {word(alert * 11 % 7_001)} above {word(alert)}",
                 )
+
+
+def test_what_is_remembered_for_all_tenants_together_is_bounded() -> None:
+    assert [one.cache_info().maxsize for one in (words_of, calibrated, causes_told)] == [8192, 1024, 1024]
 
 
 def test_what_is_known_of_a_tenant_is_bounded_when_it_is_written_and_in_memory() -> None:

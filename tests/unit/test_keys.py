@@ -32,6 +32,7 @@ def test_keys_never_change_between_releases() -> None:
     assert keys.PROGRESS == b"p\0"
     assert (keys.known("acme"), keys.journal("acme", 31)) == (b"g\0acme\0", b"j\0acme\x00000000000000001f")
     assert keys.rate("acme") == b"b\0acme\0"
+    assert keys.ids("acme", 31) == b"i\0acme\x00000000000000001f"
     assert keys.known("acme", keys.RATES_KNOWN) == b"v\0acme\0"
     assert keys.journal("acme", 31, keys.RATES_JOURNAL) == b"w\0acme\x00000000000000001f"
 

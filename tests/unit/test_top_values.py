@@ -15,6 +15,14 @@ def counted(keys: list[str], places: int = PLACES) -> Frequent[str]:
     return frequent
 
 
+def test_keys_that_are_counted_together_count_as_one_after_the_other() -> None:
+    keys = stream(3)
+    together: Frequent[str] = Frequent(8)
+    for begin in range(0, len(keys), 7):
+        together.add_each(keys[begin : begin + 7])
+    assert together.snapshot() == counted(keys, 8).snapshot()
+
+
 def stream(seed: int, size: int = 5000) -> list[str]:
     """Return keys of which few are frequent and most are rare."""
     drawn = random.Random(seed)  # noqa: S311 - test data, not a secret

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import msgspec
+from msgspec.structs import replace
 
 from pipeline.domain.correlation.incident import Incident, Sign
 from pipeline.domain.correlation.incidents import OpenIncidents
@@ -97,13 +97,14 @@ class Correlator:
     def _place(self, seen: Seen, current: Incident | None) -> None:
         asked = self._asked(seen)
         signals, matches = self._matches(asked)
-        best = matches[0] if matches and self._likely(matches[0]) >= self._settings.join_from else None
+        likely = self._likely(matches[0]) if matches else 0.0
+        best = matches[0] if matches and likely >= self._settings.join_from else None
         target = self._open.successor(self._open.by_id[best.incident], seen.at) if best is not None else None
         if current is not None and (target is current or (target is None and self._is_alone(seen, current))):
             self._go_on(seen, current)
             self._begin(seen, current, again=True)
         elif best is not None and target is not None:
-            self._join(seen, asked, target, current, signals.links(best), self._likely(best))
+            self._join(seen, asked, target, current, signals.links(best), likely)
             self._open.tell("joined", target, seen.fingerprint)
             self._open.recall(target)
             self._begin(seen, target, again=current is not None)
@@ -190,7 +191,7 @@ class Correlator:
         now = seen.severity, seen.suppressed, seen.suppressed_by
         if now != (member.severity, member.suppressed, member.suppressed_by):
             severity, suppressed, by = now
-            incident.put(msgspec.structs.replace(member, severity=severity, suppressed=suppressed, suppressed_by=by))
+            incident.put(replace(member, severity=severity, suppressed=suppressed, suppressed_by=by))
             if incident.weigh() or not incident.told:
                 self._open.tell("severity", incident, seen.fingerprint)
             self._open.recall(incident)
@@ -198,7 +199,9 @@ class Correlator:
     def _touch(self, seen: Seen, incident: Incident, at: int) -> None:
         topology = self._open.topology
         nodes = topology.nodes_of(seen.labels) if topology is not None else ()
-        keys = (*self._memory.keys_of(seen.labels), *["n:" + node for node in nodes])
+        keys = self._memory.keys_of(seen.labels)
+        if nodes:
+            keys += ["n:" + node for node in nodes]
         self._open.touch(incident, seen.name, seen.fingerprint, at, keys)
 
     # -- feedback
@@ -268,7 +271,7 @@ class Correlator:
         self._open.leave(source, fingerprint, now)
         sign = source.signs[fingerprint]
         member = source.drop(fingerprint)
-        member = msgspec.structs.replace(member, joined_at=now, why=_SAID, strength=1.0, active=True)
+        member = replace(member, joined_at=now, why=_SAID, strength=1.0, active=True)
         target = to or self._open.open(member, member.name)
         self._open.join(target, member, sign)
         source.weigh()

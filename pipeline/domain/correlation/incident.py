@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline.domain.correlation.onset import Pace
-from pipeline.domain.correlation.views import Cause, IncidentView, Member
+from pipeline.domain.correlation.views import ABOUT_MEMBERS, Cause, IncidentView, Member
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.domain.correlation.settings import CorrelationSettings
 
 NAMES_KEPT: Final = 4  # the newest distinct names: what a new alert is compared with
-_SETS: Final = ("services", "hosts", "hidden", "recalled")
+RECALLS: Final = 10
+"""Hidden members of an incident that are told of one by one; of others only the first of each that hides is."""
+_HIDERS_KEPT: Final = 100
+_SETS: Final = ("services", "hosts", "hidden", "recalled", "hiders")
 OPEN, RESOLVED, MERGED = "open", "resolved", "merged"
 
 
@@ -50,8 +55,9 @@ class Incident(msgspec.Struct):
     ranked_at: int = 0  # when the causes were last ranked
     ranked_with: int = 0  # signs, then
     rank_at: int = 0  # when they are to be ranked again; 0: when something happens
-    hidden: dict[str, None] = msgspec.field(default_factory=dict)  # active members that are suppressed
+    hidden: dict[str, None] = msgspec.field(default_factory=dict)  # active, suppressed, and not yet asked about
     recalled: dict[str, None] = msgspec.field(default_factory=dict)  # those of them that were told of
+    hiders: dict[str, None] = msgspec.field(default_factory=dict)  # what hid these
     said_cause: str = ""  # by feedback
     said_by: str = ""  # which one
     gave_way_to: str = ""  # the incident that was split off last: what comes now belongs there
@@ -85,6 +91,22 @@ class Incident(msgspec.Struct):
         else:
             self.hidden.pop(member.fingerprint, None)
 
+    def recall(self) -> list[str]:
+        """Return the hidden members to tell of, now that the incident is serious: each once, and not hundreds."""
+        found = [one for one in self.hidden if self._is_to_be_recalled(self.members[one])]
+        self.hidden.clear()
+        return found
+
+    def _is_to_be_recalled(self, member: Member) -> bool:
+        if member.fingerprint in self.recalled:
+            return False
+        hiders = [one for one in member.suppressed_by if one not in self.hiders]
+        if len(self.recalled) >= RECALLS and (not hiders or len(self.hiders) >= _HIDERS_KEPT):
+            return False
+        self.recalled[member.fingerprint] = None
+        self.hiders.update(dict.fromkeys(hiders))
+        return True
+
     def note_name(self, name: str, at: int, fingerprint: str) -> None:
         """Remember that `name` was seen."""
         self.names.pop(name, None)
@@ -96,27 +118,39 @@ class Incident(msgspec.Struct):
         """Compute the severity anew; say whether it changed. Without an active member it stays as it was."""
         before = self.severity
         if self.active:
-            self.severity = max((level for level, count in enumerate(self.heard) if count), default=0)
+            worst = len(self.heard) - 1
+            while worst and not self.heard[worst]:
+                worst -= 1
+            self.severity = worst
         return self.severity != before
 
-    def view(self, settings: CorrelationSettings) -> IncidentView:
-        """Return the incident as it is told."""
-        members = tuple(self.members.values())
+    def view(self, kind: str, about: Collection[str], settings: CorrelationSettings) -> IncidentView:
+        """Return the incident as a change of `kind` about some of its members tells it."""
+        count = len(self.members)
+        told = self._only(about) if kind in ABOUT_MEMBERS else tuple(self.members.values())[-settings.members :]
         return IncidentView(
-            id=self.id,
-            state=self.state,
-            severity=self.severity,
-            title=self.title,
-            first_seen=self.first_seen,
-            last_seen=self.last_seen,
-            members=members[-settings.members :],
-            member_count=len(members),
-            root_causes=self.causes,
-            aliases=self.aliases,
-            services=tuple(self.services),
-            hosts=tuple(self.hosts),
-            confidence=min(1.0, max(0.0, self.sure / len(members))) if members else 0.0,
+            self.id,
+            self.state,
+            self.severity,
+            self.title,
+            self.first_seen,
+            self.last_seen,
+            told,
+            count,
+            self.causes,
+            self.aliases,
+            tuple(self.services),
+            tuple(self.hosts),
+            min(1.0, max(0.0, self.sure / count)) if count else 0.0,
         )
+
+    def _only(self, fingerprints: Collection[str]) -> tuple[Member, ...]:
+        """Return these members, in their order."""
+        if len(fingerprints) == 1:  # as nearly always, and an incident may have hundreds
+            [one] = fingerprints
+            return (self.members[one],) if one in self.members else ()
+        wanted = set(fingerprints)
+        return tuple([member for one, member in self.members.items() if one in wanted])
 
     def snapshot(self) -> dict[str, Any]:
         """Return all there is to keep, with what depends on order as lists: maps may be read back in another one."""

@@ -16,7 +16,7 @@ from pipeline.domain.correlation.seen import new_id
 from pipeline.domain.correlation.views import IncidentEvent, Link, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipeline.domain.correlation.memory import Memory
     from pipeline.domain.correlation.settings import CorrelationSettings
@@ -70,7 +70,7 @@ class OpenIncidents:
             incident.told = True
             if kind in _AS_OPENED:
                 kind, about = "opened", tuple(incident.members)
-        self.events.append(IncidentEvent(kind, incident.view(self._settings), about))
+        self.events.append(IncidentEvent(kind, incident.view(kind, about, self._settings), about))
 
     # -- time
 
@@ -81,9 +81,11 @@ class OpenIncidents:
 
     def pass_time(self, now: int) -> None:
         """Close what is over by `now`, and rank the causes of what grew."""
-        self.now = max(self.now, now)
-        while self._due and self._due[0][0] <= now:
-            at, name = heappop(self._due)
+        if now > self.now:
+            self.now = now
+        due = self._due
+        while due and due[0][0] <= now:
+            at, name = heappop(due)
             incident = self.by_id.get(name)
             if incident is None:
                 continue
@@ -140,10 +142,9 @@ class OpenIncidents:
         if not incident.active:
             self._close_later(incident, at)
 
-    def touch(self, incident: Incident, name: str, fingerprint: str, at: int, keys: tuple[str, ...]) -> None:
+    def touch(self, incident: Incident, name: str, fingerprint: str, at: int, keys: Iterable[str]) -> None:
         """Note that something of an incident happened at `at`."""
-        for key in keys:
-            self.index.touch(key, incident.id, at, fingerprint)
+        self.index.touch_each(keys, incident.id, at, fingerprint)
         incident.note_name(name, at, fingerprint)
         if at >= incident.last_seen:
             incident.last_seen = at
@@ -162,12 +163,11 @@ class OpenIncidents:
             incident.hosts[host] = None
 
     def recall(self, incident: Incident) -> None:
-        """Tell of members that are suppressed while their incident is serious, of each once."""
+        """Tell of members that are suppressed while their incident is serious."""
         if incident.severity < _SERIOUS or not incident.hidden:
             return
-        new = [one for one in incident.hidden if one not in incident.recalled]
+        new = incident.recall()
         if new:
-            incident.recalled.update(dict.fromkeys(new))
             self.tell("recalled", incident, *new)
 
     # -- whole incidents
@@ -188,6 +188,7 @@ class OpenIncidents:
         older.services.update(younger.services)
         older.hosts.update(younger.hosts)
         older.recalled.update(younger.recalled)
+        older.hiders.update(younger.hiders)
         if not older.said_cause:
             older.said_cause, older.said_by = younger.said_cause, younger.said_by
         older.last_seen = max(older.last_seen, younger.last_seen)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEPT: Final = 8  # incidents for each key; the newest ones
 KEYS: Final = 512  # of one incident
@@ -18,6 +21,17 @@ class IncidentIndex:
     def __init__(self) -> None:
         self._by_key: dict[str, dict[str, Touched]] = {}
         self._keys_of: dict[str, dict[str, None]] = {}
+
+    def touch_each(self, keys: Iterable[str], incident: str, at: int, fingerprint: str) -> None:
+        """Note that an alert of `incident` had each of the keys at `at`."""
+        by_key, touched = self._by_key, (at, fingerprint)
+        for key in keys:
+            known = by_key.get(key)
+            before = None if known is None else known.pop(incident, None)
+            if known is None or before is None:
+                self.touch(key, incident, at, fingerprint)
+            else:
+                known[incident] = touched if at >= before[0] else before
 
     def touch(self, key: str, incident: str, at: int, fingerprint: str) -> None:
         """Note that an alert of `incident` had `key` at `at`."""

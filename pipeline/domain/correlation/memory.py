@@ -28,7 +28,10 @@ _WHERE: Final = ("entity", "pod", "instance", "container", "service", "job", "no
 
 def place_of(labels: Mapping[str, str]) -> str:
     """Return the label value that says most narrowly where an alert is; nothing if no usual label does."""
-    return next((labels[label] for label in _WHERE if labels.get(label)), "")
+    for label in _WHERE:
+        if where := labels.get(label):
+            return where
+    return ""
 
 
 class Memory:
@@ -52,16 +55,18 @@ class Memory:
 
     def keys_of(self, labels: Mapping[str, str]) -> list[str]:
         """Return the index keys of an alert's label values. A value is the same under whichever label it comes."""
-        found = {
-            ("v:" + value[:_LONGEST] if len(value) >= _TELLING else f"v:{label}={value}"): None
-            for label, value in sorted(labels.items())[:_LABELS]
-            if value
-        }
+        found: dict[str, None] = {}
+        for label in sorted(labels)[:_LABELS]:
+            value = labels[label]
+            if len(value) >= _TELLING:
+                found["v:" + value[:_LONGEST]] = None
+            elif value:
+                found[f"v:{label}={value}"] = None
         return list(found)
 
     def values_of(self, labels: Mapping[str, str]) -> list[tuple[str, float]]:
         """Return the index keys of an alert's label values, with how rare each is."""
-        return [(key, self.rarity.of(key)) for key in self.keys_of(labels)]
+        return self.rarity.of_each(self.keys_of(labels))
 
     def learn(self, asked: Asked) -> None:
         """Take in a change with which an alert begins."""

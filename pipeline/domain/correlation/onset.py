@@ -46,7 +46,7 @@ class Pace(msgspec.Struct):
     def is_onset(self, gap: int) -> bool:
         """Say whether another trouble began within the newest window."""
         count = len(self.newest)
-        if count < FEWEST or 2 * sum(one.again for one in self.newest) < count:
+        if count < FEWEST:
             return False
         left = self.before * math.exp(-max(0, self.newest[0].at - self.since) / gap)
-        return count >= TIMES * left * WINDOW_MS / gap
+        return count >= TIMES * left * WINDOW_MS / gap and 2 * sum([one.again for one in self.newest]) >= count

@@ -22,14 +22,20 @@ class Rarity:
     def learn(self, keys: list[str]) -> None:
         """Count the values of one change."""
         self._total += 1
-        for key in keys:
-            self._frequent.add(key)
+        self._frequent.add_each(keys)
 
     def of(self, key: str) -> float:
         """Return 1 - share², where share is the part of all changes that have the value."""
-        count = self._frequent.counts.get(key, 0)
-        share = min(1.0, count / (self._total + _BEFORE))
-        return 1.0 - share * share
+        return self.of_each([key])[0][1]
+
+    def of_each(self, keys: list[str]) -> list[tuple[str, float]]:
+        """Return the keys, each with what `of` says of it."""
+        counts, changes = self._frequent.counts, self._total + _BEFORE
+        found = []
+        for key in keys:
+            share = min(1.0, counts.get(key, 0) / changes)
+            found.append((key, 1.0 - share * share))
+        return found
 
     def snapshot(self) -> list[object]:
         """Return all there is to keep."""

@@ -10,6 +10,7 @@ it; with slope 1 and shift 0, the defaults, it leaves the strength as it is, for
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -33,7 +34,7 @@ FAR: Final = 2  # gaps; what lies further back is not looked at
 CLOSENESS: Final = (1.0, 0.9, 0.6, 0.3)  # by edges between two nodes
 _CERTAIN: Final = 0.9
 _WORTH_TELLING: Final = 0.02
-
+_COMPARED: Final = 2  # matches: one to join, and another one to merge with it
 
 Heard = tuple[float, int, str, str]  # strength without a pause, pause in ms, of whom, what they share
 _NOTHING: Final[dict[str, Heard]] = {}
@@ -59,9 +60,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 def fade(pause: int, gap: int) -> float:
     """Return what a pause leaves of a strength: 1 at once, a half at the gap, a 65th at twice the gap."""
-    return 1.0 / (1.0 + (max(0, pause) / gap) ** STEEPNESS)
+    return 1.0 / (1.0 + (pause / gap) ** STEEPNESS) if pause > 0 else 1.0
 
 
+@lru_cache(maxsize=1024)  # incidents that share the same values with an alert are equally strong
 def calibrated(raw: float, slope: float, shift: float) -> float:
     """Return the probability that goes with a strength."""
     raw = min(0.999, max(0.001, raw))
@@ -82,7 +84,8 @@ class Signals:
 
     def labels(self, index: IncidentIndex) -> None:
         """Compare label values: each that is shared adds to the signal, a rare one more than a common one."""
-        at, horizon, weight, found = self._asked.at, self._horizon, self._settings.label_weight, self._found
+        at, horizon, weight = self._asked.at, self._horizon, self._settings.label_weight
+        shared: dict[str, Heard] = {}
         for key, rarity in self._asked.values:
             strength = weight * rarity
             if strength < _WORTH_TELLING:
@@ -90,13 +93,15 @@ class Signals:
             for incident, (then, of) in index.at(key).items():
                 if then < horizon:
                     continue
-                heard = found.setdefault(incident, {})
-                known = heard.get("labels")
+                lag = at - then
+                known = shared.get(incident)
                 if known is None:
-                    heard["labels"] = (strength, at - then, of, key)
+                    shared[incident] = (strength, lag, of, key)
                 else:
                     both = 1.0 - (1.0 - known[0]) * (1.0 - strength)
-                    heard["labels"] = (both, *(known[1:] if known[1] <= at - then else (at - then, of, key)))
+                    shared[incident] = (both, *known[1:]) if known[1] <= lag else (both, lag, of, key)
+        for incident, one in shared.items():
+            self._found.setdefault(incident, {})["labels"] = one
 
     def topology(self, index: IncidentIndex, topology: Topology) -> None:
         """Look for incidents at nodes that are near, ring by ring, until what is further away cannot be stronger."""
@@ -130,12 +135,12 @@ class Signals:
     ) -> None:
         """Compare with the newest names of the newest incidents that are not certain already.
 
-        Unless it is to be `all_of_them`, those that can neither be the likeliest nor be merged are left out.
+        Unless it is to be `all_of_them`, those that can neither be the likeliest nor be merged are no match.
 
         A node without edges in a topology is one of which nobody wrote down what it has to do with the others, such
         as a host whose pods are not listed. What happens there at the same time counts for more than elsewhere.
         """
-        asked, settings, gap = self._asked, self._settings, self._gap
+        asked, settings, gap, found = self._asked, self._settings, self._gap, self._found
         text_weight, pair_weight = settings.text_weight, settings.cooccurrence_weight
         words = words_of(asked.text)
         known: dict[str, tuple[float, float]] = {}
@@ -143,9 +148,19 @@ class Signals:
         temporal = settings.isolated_weight if isolated else settings.temporal_weight
         best = 0.0 if all_of_them else self._strongest()
         left = (1.0 - temporal) * (1.0 - text_weight) * (1.0 - pair_weight)
+        unheard_is_beaten = self._is_beaten(_NOTHING, left, best)  # the same for all of which nothing was heard yet
         for incident in incidents:
             pause = asked.at - incident.last_seen
-            if pause > FAR * gap or self._is_certain(incident.id) or self._is_beaten(incident.id, left, best):
+            if pause > FAR * gap:
+                continue
+            heard = found.get(incident.id)
+            if heard is None:
+                if unheard_is_beaten:
+                    continue
+            elif self._is_beaten(heard, left, best):
+                del found[incident.id]
+                continue
+            elif self._is_certain(heard):
                 continue
             newest = ""
             for name, (then, of) in incident.names.items():
@@ -164,22 +179,23 @@ class Signals:
 
     def _strongest(self) -> float:
         """Return the strength of the strongest signal so far: the likeliest incident will be at least as likely."""
-        gap = self._gap
-        return max(
-            [one[0] * fade(one[1], gap) for heard in self._found.values() for one in heard.values()], default=0.0
-        )
+        gap, best = self._gap, 0.0
+        for heard in self._found.values():
+            for strength, lag, _, _ in heard.values():
+                if strength > best:  # else it cannot be the strongest, for a pause leaves no more of it
+                    best = max(best, strength * fade(lag, gap))
+        return best
 
-    def _is_beaten(self, incident: str, left: float, best: float) -> bool:
+    def _is_beaten(self, heard: Mapping[str, Heard], left: float, best: float) -> bool:
         """Say whether an incident can become neither the likeliest one nor one to merge, whatever is recent in it."""
         settings = self._settings
-        for one in self._found.get(incident, _NOTHING).values():
+        for one in heard.values():
             left *= 1.0 - one[0]
         most = 1.0 - left
         return most < best and calibrated(most, settings.slope, settings.shift) < settings.merge_from
 
-    def _is_certain(self, incident: str) -> bool:
-        heard = self._found.get(incident)
-        return heard is not None and any(one[0] >= _CERTAIN and one[1] * 2 <= self._gap for one in heard.values())
+    def _is_certain(self, heard: Mapping[str, Heard]) -> bool:
+        return any(one[0] >= _CERTAIN and one[1] * 2 <= self._gap for one in heard.values())
 
     def _hear(self, incident: str, signal: str, strength: float, lag: int, of: str, detail: str) -> None:
         if strength < _WORTH_TELLING:
@@ -203,20 +219,21 @@ class Signals:
         return against
 
     def matches(self, against: Mapping[str, int] | None = None) -> list[Match]:
-        """Return the incidents with any signal, the strongest first; their strengths are no probabilities yet."""
+        """Return the two strongest of the incidents with any signal; their strengths are no probabilities yet."""
         gap = self._gap
-        found = []
+        ranked = []
         for incident, heard in self._found.items():
-            shortest = fade(min([one[1] for one in heard.values()]), gap)
+            pause = min([one[1] for one in heard.values()])
+            shortest = fade(pause, gap)
             apart = 1.0
             for strength, lag, _, _ in heard.values():
-                apart *= 1.0 - strength * fade(lag, gap) / shortest
+                apart *= 1.0 - strength * (shortest if lag == pause else fade(lag, gap)) / shortest
             strength = (1.0 - apart) * shortest
             if against and incident in against:
                 strength *= 0.25 ** against[incident]
-            found.append(Match(incident, strength, heard))
-        found.sort(key=lambda one: (-one.strength, one.incident))
-        return found
+            ranked.append((-strength, incident))
+        ranked.sort()
+        return [Match(incident, -negative, self._found[incident]) for negative, incident in ranked[:_COMPARED]]
 
     def links(self, match: Match) -> tuple[Link, ...]:
         """Return the reasons of a match, the strongest first."""

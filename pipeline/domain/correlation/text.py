@@ -11,8 +11,7 @@ from pipeline.domain.top_values import Frequent
 
 PLACES: Final = 1024  # words whose frequency is known
 _WORDS: Final = 24  # of a text; those that come first
-_WORD: Final = re.compile(r"[a-z]+|[0-9]+(?=[a-z])")
-_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD: Final = re.compile(r"[a-z]+|[A-Z]+[a-z]*|[0-9]+(?=[a-z])")  # a capital after a small letter begins another
 
 Words = tuple[str, ...]
 
@@ -20,8 +19,7 @@ Words = tuple[str, ...]
 @lru_cache(maxsize=8192)
 def words_of(text: str) -> Words:
     """Return the words of a text, each once and in order: HTTPErrorRate and http_error_rate are the same."""
-    parted = _BREAK.sub(" ", text[:512]).lower()
-    return tuple(dict.fromkeys(_WORD.findall(parted)))[:_WORDS]
+    return tuple(dict.fromkeys(map(str.lower, _WORD.findall(text[:512]))))[:_WORDS]
 
 
 class TextLikeness:
@@ -36,8 +34,7 @@ class TextLikeness:
     def learn(self, words: Words) -> None:
         """Count a text."""
         self._total += 1
-        for word in words:
-            self._frequent.add(word)
+        self._frequent.add_each(words)
 
     def weight(self, word: str) -> float:
         """Return the inverse document frequency, smoothed: never below 0, and 1 for what half of the texts have."""

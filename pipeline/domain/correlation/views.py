@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+ABOUT_MEMBERS: Final = frozenset(("joined", "left", "severity", "recalled"))
+"""Changes that name only the members that they are about: the others were told when they joined."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +43,7 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
 
 
 class IncidentView(msgspec.Struct, frozen=True, gc=False):
-    """An incident as it is after a change."""
+    """An incident as it is after a change, with the members that the change is about, or with all of them."""
 
     id: str
     state: str  # open, resolved, merged
@@ -51,24 +51,13 @@ class IncidentView(msgspec.Struct, frozen=True, gc=False):
     title: str
     first_seen: int
     last_seen: int
-    members: tuple[Member, ...]
-    member_count: int  # all that ever joined and did not leave; more than `members` where it has too many to name
+    members: tuple[Member, ...]  # in the order in which they joined
+    member_count: int  # all that ever joined and did not leave; more than `members` where these are not all named
     root_causes: tuple[Cause, ...]  # the likeliest first
     aliases: tuple[str, ...]  # of incidents that were merged into it
     services: tuple[str, ...]
     hosts: tuple[str, ...]
     confidence: float  # mean probability that its members belong
-
-    def only(self, fingerprints: Collection[str]) -> tuple[Member, ...]:
-        """Return these members, in their order. They are looked for among the newest first."""
-        wanted = set(fingerprints)
-        found: list[Member] = []
-        for one in reversed(self.members):
-            if one.fingerprint in wanted:
-                found.append(one)
-                if len(found) == len(wanted):
-                    break
-        return tuple(reversed(found))
 
 
 class IncidentEvent(msgspec.Struct, frozen=True, gc=False):
