@@ -6,6 +6,7 @@ opposites turned round, so both ways of writing an edge give the same graph.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _KEPT: Final = 4096  # neighbourhoods remembered
 _WIDEST: Final = 256  # nodes in one neighbourhood: a hub is near to everything, which says nothing
 REACH: Final = 3
+_SHORTEST_MENTION: Final = 4  # letters and digits: "db" is in too many words
+_NO_LETTER: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Relation(StrEnum):
@@ -73,6 +76,7 @@ class Topology:
         self.parts: dict[str, list[str]] = {}
         self._beside: dict[str, dict[str, None]] = {}
         self._near: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._mentioned: dict[tuple[str, str], str | None] = {}
         for edge in edges:
             self._add(edge)
 
@@ -147,6 +151,25 @@ class Topology:
         whole = self.service_of(callee)
         return whole in self.depends_on.get(self.service_of(caller), ()) or whole in targets
 
+    def mentioned(self, node: str, text: str) -> str | None:
+        """Return which of the nodes that `node`, or what it is an instance of, depends on `text` names, if any.
+
+        Letter case and all but letters and digits are passed over; of several the longest name is meant. A hub, which
+        depends on more than 256 nodes, mentions none.
+        """
+        own, whole = self.depends_on.get(node, ()), self.depends_on.get(self.service_of(node), ())
+        if not text or not 0 < len(own) + len(whole) <= _WIDEST:
+            return None
+        key = node, text
+        if key not in self._mentioned:
+            if len(self._mentioned) >= _KEPT:
+                self._mentioned.clear()
+            said = _letters(text)
+            names = {one: _letters(one) for one in (*own, *whole)}
+            found = [one for one, name in names.items() if len(name) >= _SHORTEST_MENTION and name in said]
+            self._mentioned[key] = max(found, key=len, default=None)
+        return self._mentioned[key]
+
     def is_isolated(self, node: str) -> bool:
         """Say whether the node has no edge."""
         return node not in self._beside
@@ -154,3 +177,7 @@ class Topology:
     def is_host(self, node: str) -> bool:
         """Say whether anything runs on this node."""
         return node in self.hosted
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", text.lower())

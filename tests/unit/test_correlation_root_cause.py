@@ -6,6 +6,7 @@ from pipeline.domain.correlation.background import Background
 from pipeline.domain.correlation.incident import Incident, Sign
 from pipeline.domain.correlation.root_cause import rank, subject_of
 from pipeline.domain.correlation.root_lessons import RootLessons
+from pipeline.domain.correlation.views import Member
 from pipeline.domain.topology import Edge, Topology
 
 SHOP = Topology(
@@ -44,6 +45,12 @@ def test_an_alert_speaks_for_what_runs_on_a_host_rather_than_for_the_host() -> N
     assert subject_of(("node-0",), SHOP) == ("node-0", False)
 
 
+def test_an_alert_that_names_what_its_node_depends_on_is_about_a_call_of_that() -> None:
+    assert subject_of(("front-1",), SHOP, "shop.Cart/Get slow") == ("cart", True)
+    assert subject_of(("cart-1",), SHOP, "shop.Cart/Get slow") == ("cart-1", False)
+    assert subject_of(("front-1",), SHOP, "CPU high") == ("front-1", False)
+
+
 def test_the_earlier_of_two_nodes_is_the_likelier_cause() -> None:
     assert order(incident(("a", "web", 0), ("b", "db", 300)), topology=None) == ["web", "db"]
 
@@ -64,6 +71,25 @@ def test_one_instance_that_speaks_alone_is_the_cause_rather_than_its_service() -
     assert order(incident(("cpu", "cart-1", 0)))[0] == "cart-1"
 
 
+def test_a_service_that_depends_on_another_only_shows_what_that_one_has() -> None:
+    assert order(incident(("http slow", "front", 0), ("grpc slow", "cart", 0)))[0] == "cart"
+
+
+def test_alerts_that_differ_by_numbers_only_say_as_much_as_the_loudest_of_them() -> None:
+    cores = [(f"core {number} busy", "front-0", 0) for number in range(6)]
+    assert order(incident(*cores, ("disk full", "cart-1", 0), ("memory full", "cart-1", 0)))[0] == "cart-1"
+
+
+def test_a_critical_alert_says_more_than_warnings_that_came_a_little_before() -> None:
+    found = incident(("a", "web", 0), ("b", "db", 10))
+    found.put(Member("b/db", "b", 4, 10_000, (), 1.0, active=True, suppressed=False))
+    assert order(found, topology=None) == ["db", "web"]
+
+
+def test_a_node_that_the_topology_does_not_know_is_less_likely_the_cause() -> None:
+    assert order(incident(("a", "10.0.0.7", 0), ("b", "cart-1", 10)))[0] == "cart-1"
+
+
 def test_a_node_that_is_silent_is_a_candidate_if_others_depend_on_it() -> None:
     found = order(incident(("slow", "front-0", 0)))
     assert found[0] == "front-0"
@@ -79,3 +105,13 @@ def test_confidences_sum_to_one_and_come_with_their_evidence() -> None:
 
 def test_without_any_alert_there_is_no_cause() -> None:
     assert rank(incident(), SHOP, Background(), RootLessons(), 3) == ()
+
+
+def test_the_same_ranking_is_surer_of_itself_with_more_alerts() -> None:
+    few = incident(("disk full", "cart-1", 0), ("slow", "front-0", 60))
+    many = incident(
+        *((f"{name} bad", "cart-1", 0) for name in ("disk", "memory", "network", "cpu")), ("slow", "front-0", 60)
+    )
+    least, most = (rank(one, None, Background(), RootLessons(), 3)[0] for one in (few, many))
+    assert (least.node, most.node) == ("cart-1", "cart-1")
+    assert least.confidence < most.confidence

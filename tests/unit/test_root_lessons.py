@@ -24,8 +24,18 @@ def test_what_causes_had_speaks_for_another_node_that_has_it() -> None:
 
 def test_a_node_that_was_often_the_cause_is_likelier_to_be_it_again() -> None:
     lessons = taught()
-    assert lessons.factor("db", (), 3) > 1.15
-    assert lessons.factor("web", (), 3) < 0.9
+    assert lessons.factor("db", (), 10) > 1.1
+    assert lessons.factor("web", (), 10) < 0.95
+
+
+def test_where_every_incident_had_another_cause_it_says_less_that_a_node_was_one() -> None:
+    many = taught(5)
+    for number in range(20):
+        many.learn(f"other-{number}", f"node-{number}", DISK)
+    few = taught(5)
+    for number in range(20):
+        few.learn(f"other-{number}", "node-0", DISK)
+    assert 1.0 < many.factor("node-1", (), 50) < few.factor("db", (), 50)
 
 
 def test_without_an_opinion_nothing_changes() -> None:
@@ -89,6 +99,29 @@ def test_it_is_restored_from_its_snapshot() -> None:
     assert restored.times("db") == 2
 
 
+def test_a_snapshot_without_sketches_is_read() -> None:
+    state = taught(3).snapshot()
+    older = {**state, "lessons": [one[:5] for one in state["lessons"]]}
+    restored = RootLessons()
+    restored.restore(older)
+    assert restored.times("db") == 3
+    assert restored.of_alike(DISK) == {}
+
+
+def test_an_incident_like_one_before_is_likely_of_the_same_cause() -> None:
+    lessons = taught(1)
+    lessons.learn("other", "mail", {"mail": ("queue_full",)})
+    alike = lessons.of_alike(DISK)
+    assert list(alike) == ["db"]
+    assert alike["db"] > 0.4
+
+
+def test_what_was_taken_back_is_like_nothing() -> None:
+    lessons = taught(1)
+    lessons.forget("f-0")
+    assert lessons.of_alike(DISK) == {}
+
+
 def test_the_ranking_heeds_what_was_taught_and_says_so() -> None:
     found = Incident("i", "t", 0, 0)
     for name, node, at in (("slow", "web", 0), ("disk_full", "db", 4_000)):
@@ -98,3 +131,13 @@ def test_the_ranking_heeds_what_was_taught_and_says_so() -> None:
     assert [cause.node for cause in untaught] == ["web", "db"]
     assert [cause.node for cause in causes] == ["db", "web"]
     assert causes[0].evidence[0] == "was the cause of 5 of 5 incidents whose cause somebody told"
+
+
+def test_the_cause_of_an_incident_like_this_one_is_a_candidate_without_an_alert() -> None:
+    found = Incident("i", "t", 0, 0)
+    for node, name in (("web", "slow"), ("cart", "errors")):
+        found.signs[name] = Sign(name, 0, node, is_call=False)
+    lessons = RootLessons()
+    lessons.learn("f", "db", {"web": ("slow",), "cart": ("errors",)})
+    assert "db" not in [cause.node for cause in rank(found, None, Background(), RootLessons(), 3)]
+    assert "db" in [cause.node for cause in rank(found, None, Background(), lessons, 3)]

@@ -59,3 +59,20 @@ def test_the_neighbourhood_of_a_hub_is_bounded() -> None:
 
 def test_a_node_that_depends_on_itself_is_not_its_own_neighbour() -> None:
     assert Topology({}, [Edge("a", "a")]).near("a") == (("a",), (), (), ())
+
+
+def test_a_text_may_mention_what_a_node_depends_on() -> None:
+    assert SHOP.mentioned("front-0", "shop.CART/Get slow") == "cart"
+    assert SHOP.mentioned("front", "car wash") is None
+    assert SHOP.mentioned("cart-0", "front is slow") is None
+
+
+def test_of_two_mentioned_nodes_the_longer_name_is_meant() -> None:
+    shop = Topology({}, [Edge("web", "cart"), Edge("web", "cart-store"), Edge("web", "db")])
+    assert shop.mentioned("web", "CartStore down") == "cart-store"
+    assert shop.mentioned("web", "db down") is None
+
+
+def test_a_hub_mentions_nothing() -> None:
+    hub = Topology({}, [Edge("hub", f"service-{number}") for number in range(1000)])
+    assert hub.mentioned("hub", "service-7 down") is None

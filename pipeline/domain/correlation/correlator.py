@@ -150,7 +150,7 @@ class Correlator:
         if current is not None:
             self._open.leave(current, seen.fingerprint, seen.at)
         places = asked.nodes or (place_of(seen.labels) or seen.fingerprint,)
-        node, is_call = subject_of(places, self._open.topology)
+        node, is_call = subject_of(places, self._open.topology, seen.name)
         sign = Sign(seen.name, seen.at, node, is_call, keys_of(asked))
         self._open.join(incident, self._member(seen, why, strength), sign)
 

@@ -3,7 +3,9 @@
 When somebody names the cause of an incident, that says which alerts a cause has and which the others have. How much
 speaks for a node then is the log of two ratios, as in naive Bayes (Maron 1961): how much more often each alert name
 was seen on causes than on other nodes, and how often this node was the cause. Both are smoothed, so that a few
-opinions change little, and of a node's names the three that say most count, for many names say the same.
+opinions change little, and of a node's names the three that say most count, for many names say the same. The more
+nodes have been causes, the less it says that one of them was. Beside that, what caused an incident that was nearly the
+same (likeness.py) is likely to have caused this one too.
 
 A cause is often found days later. So what an incident showed is kept for a while after it is over.
 """
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pipeline.domain.correlation.likeness import causes_of_alike, sketch_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -25,9 +29,10 @@ RECENT: Final = 32  # incidents that are over, whose cause may still be told
 LESSONS: Final = 256  # the oldest is forgotten
 SHOWN: Final = 256  # pairs of node and name kept of one incident
 _NAME_WEIGHT: Final = 0.25
-_NODE_WEIGHT: Final = 0.4
+_NODE_WEIGHT: Final = 0.2
 _SMOOTHING: Final = 20.0  # nodes that every name is taken to have been seen on at its overall rate
-_PRIOR: Final = 3.0  # causes, spread over all candidates
+_PRIOR: Final = 1.0  # causes, spread over all candidates
+_PRIOR_EACH: Final = 2.0  # as many more for each node that was a cause
 _MOST_TELLING: Final = 3
 _FURTHEST: Final = 3.0
 _WHOLE: Final = "*"  # before a name that several parts of a node have at once
@@ -42,12 +47,13 @@ class RootLesson(msgspec.Struct, frozen=True, array_like=True):
     on: tuple[str, ...]  # names that the cause had
     off: tuple[tuple[str, int], ...]  # names that other nodes had, and how many
     others: int  # nodes
+    sketch: frozenset[int] = frozenset()  # of the incident
 
 
 class RootLessons:
     """Counts of names on causes and on other nodes, each opinion undone on demand."""
 
-    __slots__ = ("_lessons", "_off", "_on", "_others", "_recent", "_roots")
+    __slots__ = ("_having", "_lessons", "_off", "_on", "_others", "_recent", "_roots", "_told")
 
     def __init__(self) -> None:
         self._recent: dict[str, tuple[Names, tuple[str, ...]]] = {}  # by incident, with its aliases; the newest last
@@ -55,6 +61,8 @@ class RootLessons:
         self._on: Counter[str] = Counter()
         self._off: Counter[str] = Counter()
         self._roots: Counter[str] = Counter()
+        self._told: dict[str, tuple[frozenset[int], str]] = {}  # sketch and cause, by feedback
+        self._having: dict[int, dict[str, None]] = {}  # which of these sketches have a hash
         self._others = 0
 
     def __len__(self) -> int:
@@ -82,9 +90,9 @@ class RootLessons:
         """Learn that `root` was the cause of an incident that showed `names`, in the place of what was said before."""
         self.forget(feedback)
         off = Counter(name for node, those in names.items() if node != root for name in those)
-        lesson = RootLesson(root, names.get(root, ()), tuple(off.items()), len(names.keys() - {root}))
-        self._lessons[feedback] = lesson
-        self._count(lesson, 1)
+        others = len(names.keys() - {root})
+        lesson = RootLesson(root, names.get(root, ()), tuple(off.items()), others, sketch_of(names))
+        self._take_in(feedback, lesson)
         if len(self._lessons) > LESSONS:
             self.forget(next(iter(self._lessons)))
 
@@ -94,7 +102,19 @@ class RootLessons:
         if lesson is None:
             return False
         self._count(lesson, -1)
+        del self._told[feedback]
+        for one in lesson.sketch:
+            del self._having[one][feedback]
+            if not self._having[one]:
+                del self._having[one]
         return True
+
+    def _take_in(self, feedback: str, lesson: RootLesson) -> None:
+        self._lessons[feedback] = lesson
+        self._count(lesson, 1)
+        self._told[feedback] = lesson.sketch, lesson.root
+        for one in lesson.sketch:
+            self._having.setdefault(one, {})[feedback] = None
 
     def _count(self, lesson: RootLesson, times: int) -> None:
         self._roots[lesson.root] += times
@@ -121,9 +141,16 @@ class RootLessons:
             return 1.0
         ratios = sorted([self._ratio(name) for name in names], key=lambda one: (-abs(one), one))[:_MOST_TELLING]
         of_names = sum(ratios) / math.sqrt(len(ratios)) if ratios else 0.0
-        share = (self._roots[node] + _PRIOR / candidates) / (len(self._lessons) + _PRIOR)
+        prior = _PRIOR + _PRIOR_EACH * len(self._roots)
+        share = (self._roots[node] + prior / candidates) / (len(self._lessons) + prior)
         lean = _NAME_WEIGHT * of_names + _NODE_WEIGHT * math.log(share * candidates)
         return math.exp(min(_FURTHEST, max(-_FURTHEST, lean)) / 2)
+
+    def of_alike(self, names: Names) -> dict[str, float]:
+        """Return the causes of the incidents most like one that shows `names`, each with a share, together below 1."""
+        if not self._lessons or not names:
+            return {}
+        return causes_of_alike(sketch_of(bounded(names)), self._told, self._having)
 
     def _ratio(self, name: str) -> float:
         on, off, causes = self._on[name], self._off[name], len(self._lessons)
@@ -152,6 +179,7 @@ class RootLessons:
                 [numbered(name) for name in one.on],
                 [[numbered(name), count] for name, count in one.off],
                 one.others,
+                sorted(one.sketch),
             ]
             for feedback, one in self._lessons.items()
         ]
@@ -163,15 +191,15 @@ class RootLessons:
         for incident, aliases, nodes in state["recent"]:
             names = {words[node]: tuple([words[name] for name in those]) for node, those in nodes}
             self._recent[incident] = names, tuple(aliases)
-        for feedback, root, on, off, others in state["lessons"]:
+        for feedback, root, on, off, others, *sketch in state["lessons"]:  # older snapshots have no sketch
             lesson = RootLesson(
                 words[root],
                 tuple([words[name] for name in on]),
                 tuple([(words[name], count) for name, count in off]),
                 others,
+                frozenset(*sketch),
             )
-            self._lessons[feedback] = lesson
-            self._count(lesson, 1)
+            self._take_in(feedback, lesson)
 
 
 def names_by_node(signs: Iterable[tuple[str, str]], topology: Topology | None) -> Names:
