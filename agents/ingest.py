@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from agents.intake import Intake
 from agents.origins import Origins, came_from_of
 from agents.placed import Placed
@@ -24,17 +22,17 @@ from agents.suppress.defaults import Defaults
 from agents.suppress.suppression import Suppression
 from agents.telling import Telling
 from pipeline.domain import lifecycle
-from pipeline.domain.alert import Body, Observation, Periods
+from pipeline.domain.alert import Observation, Periods
 from pipeline.domain.change import Change
 from pipeline.domain.correlation.bursts import PAUSE_MS
 from pipeline.domain.errors import RejectedRecordError
-from pipeline.domain.reasons import Rejection, Unchanged
-from pipeline.domain.severity import LABELS, severity_of
+from pipeline.domain.reasons import Unchanged
 from pipeline.domain.timers import TimerWheel, second_of
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import raw
 from pipeline.schemas.identity import Arrivals
 from pipeline.schemas.outputs import CONTROL_TOPIC, DEAD_TOPIC, ENRICHED_TOPIC, RAW_TOPIC, Emitted
+from pipeline.schemas.spellings import Spellings
 from tables import keys
 from tables.alerts import AlertTable
 from tables.deliveries import DeliveryTable
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
     from agents.suppress.cause import Cause
     from models.noise import NoiseInput
-    from pipeline.domain.alert import Alert
+    from pipeline.domain.alert import Alert, Body
     from pipeline.domain.severity import Severity
     from pipeline.domain.tally import Tally
     from pipeline.schemas.own import OwnAlert
@@ -58,11 +56,7 @@ __all__ = ["DEAD_TOPIC", "ENRICHED_TOPIC", "RAW_TOPIC", "IngestStep"]
 _NO_LIMIT: Final = 1 << 62
 # Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
 _NO_TIME: Final = 221_845_392_000_000
-_SPELLINGS_KEPT: Final = 1000
-_TENANTS_KEPT: Final = 100_000
 _LOOKED_AT_EVERY: Final = 24 * 3600 * 1000
-_encode_json = msgspec.json.Encoder(order="deterministic").encode
-_NOTHING_SAID: Final = b"{}"
 
 
 class IngestStep(Placed):
@@ -119,9 +113,9 @@ class IngestStep(Placed):
             reject=self._reject_control,
             ignore=self._telling.ignore,
         )
-        self._severities: dict[str | int | None, Severity] = {}  # spellings met
-        self._counted: set[str] = set()  # tenants of records that may have touched no alert, since the last snapshot
-        self._mostly_new = True  # the alerts of the batch before
+        self._severities = Spellings()
+        self._counted: set[str] = set()  # tenants of firing records that touched no alert, since the last snapshot
+        self._many_changes = True  # in the batch before: what a record says beyond the contract is asked for them only
         self.is_fresh = store.get(keys.PROGRESS) is None
         self._restore(store)
 
@@ -223,7 +217,8 @@ class IngestStep(Placed):
             self._telling.change(alert, change, body, labels, ruling, cause.id_of(alert.tenant, timer), cause, now)
             return
         self.alerts.open_count -= 1
-        self._count_repeats(alert)  # it may be forgotten before the next snapshot
+        if alert.count > alert.tallied:
+            self._count_repeats(alert)  # it may be forgotten before the next snapshot
         self.alerts.put_body(alert, body)
         self._rule_and_tell(alert, change, body, labels, cause.id_of(alert.tenant, timer), cause, now)
 
@@ -236,7 +231,10 @@ class IngestStep(Placed):
 
         A timer that was armed stays in the wheel until its second: it must not be one a year from now.
         """
-        due, latest = lifecycle.due_at(alert, self.periods), self.progress.stream_ms + _LOOKED_AT_EVERY
+        self._arm_at(alert, lifecycle.due_at(alert, self.periods))
+
+    def _arm_at(self, alert: Alert, due: int) -> None:
+        latest = self.progress.stream_ms + _LOOKED_AT_EVERY
         second = alert.timer = second_of(due if due < latest else latest)
         self._timers.arm(second, alert.key)
 
@@ -261,13 +259,13 @@ class IngestStep(Placed):
         rest = batch[start:] if start else batch
         suppression, intake = self.suppression, self._control
         suppression.count_minutes(progress.stream_ms)
-        arrivals = Arrivals(rest, self.alerts.memo, suppression.identities_of, strictly=self._mostly_new)
-        self._mostly_new = arrivals.mostly_new
+        arrivals = Arrivals(rest, self.alerts.memo, suppression.identities_of, strictly=self._many_changes)
         # Local names: this loop runs once for every alert that anybody sends.
         timers, memo_get, severity_get = self._timers, self.alerts.memo.get, self._severities.get
         touched = self.alerts.dirty.append
         stream_ms, horizon, ring_at = progress.stream_ms, self._horizon, timers.next_ms
         bursts, in_burst = self.periods.bursts, lifecycle.IN_BURST
+        taken = 0
         for index, (record, sent, memo) in enumerate(zip(rest, arrivals.sent, arrivals.memos, strict=True)):
             at = record.timestamp
             if at > stream_ms:
@@ -324,7 +322,8 @@ class IngestStep(Placed):
                 if pulse.left <= 0 and pulse.look(at):
                     self._begin_storm(alert, record, at)
                 if bursts and (pause >= PAUSE_MS or alert.burst & in_burst):
-                    self._follow_burst(alert, pause, record, at)
+                    cause = RecordCause(progress.topic, progress.partition, record.offset, record.headers)
+                    self._follow_burst(alert, pause, cause, at)
                     ring_at = timers.next_ms
                 if alert.count == alert.told_count + 1 or (
                     had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000
@@ -333,8 +332,10 @@ class IngestStep(Placed):
                     ring_at = timers.next_ms
             else:
                 self._take(record, sent, arrivals, index, at, alert)
+                taken += 1
                 ring_at = timers.next_ms
             progress.offset = record.offset + 1
+        self._many_changes = taken * 4 > len(rest)
         return len(batch)
 
     def _begin_time(self, record: Record) -> bool:
@@ -351,32 +352,34 @@ class IngestStep(Placed):
         self, record: Record, sent: raw.RawAlert, arrivals: Arrivals, index: int, at: int, known: Alert | None
     ) -> None:
         """Process a record that is not a plain repeat: what it says, its place in its batch, and who it may be."""
-        tenant = sent.tenant_id
+        tenant, progress = sent.tenant_id, self.progress
+        home = self._origins.partitions.get(tenant)
         try:
-            raw.check(sent, tenant_is_known=tenant in self._origins.partitions)
-            severity = self._severities.get(sent.severity)
-            if severity is None:
-                severity = self._severity_of(sent.severity)
+            raw.check(sent, tenant_is_known=home is not None)
+            severity = self._severities[sent.severity]
             if known is not None and known.name == sent.name and known.tenant == tenant:
-                fingerprint, labels = known.fingerprint, raw.labels_of(sent)
+                alert, fingerprint, labels = known, known.fingerprint, raw.labels_in(bytes(sent.labels))
             else:
-                fingerprint, labels = arrivals.identity(index)
+                alert, (fingerprint, labels) = None, arrivals.identity(index)
             extra = None if arrivals.plain else raw.extra_of(record.value or b"")
-            if self._origins.partitions.get(tenant) == self.progress.partition and not record.headers:  # the usual case
-                origin: tuple[str, int, int] | None = (self.progress.topic, self.progress.partition, record.offset)
+            if home == progress.partition and not record.headers:  # the usual case
+                cause: RecordCause | None = RecordCause(progress.topic, home, record.offset)
             else:
-                origin = self._origins.of(record, tenant)
+                cause = self._origins.cause_of(record, tenant)
         except RejectedRecordError as error:
             self._telling.reject(record, error, at)
             return
-        if origin is None:
+        if cause is None:
             return
+        if alert is None:
+            alert = self.alerts.find(keys.alert(tenant, fingerprint))
         firing = sent.status != raw.RESOLVED
         ends_at = None if sent.ends_at is None else to_ms(sent.ends_at)
-        starts_at = None if sent.starts_at is None else to_ms(sent.starts_at)
+        if sent.starts_at is None or (alert is not None and alert.open and sent.id is None):
+            starts_at = None  # that of an open alert is known
+        else:
+            starts_at = to_ms(sent.starts_at)
         seen = Observation(firing, severity, at, starts_at, ends_at, sent.value)
-        key = keys.alert(tenant, fingerprint)
-        alert = self.alerts.find(key)
         change: Change | Unchanged | None
         if sent.id is not None and self._is_second_copy(sent, fingerprint, seen):
             self._processed(sent, severity)
@@ -387,10 +390,10 @@ class IngestStep(Placed):
                 self.alerts.touch(alert)
             return
         if alert is None and firing:
-            body = self._body(sent, extra)
+            body = raw.body_of(sent, extra)
             # Its first record is in no tally yet: `tallied` is 0, and the next snapshot counts it.
             alert = lifecycle.opened(tenant, fingerprint, sent.name, seen)
-            self.alerts.add(key, alert, body)
+            self.alerts.add(keys.alert(tenant, fingerprint), alert, body)
             change = Change.OPENED
             self._pulse(alert, labels, record, at)
         elif alert is None:
@@ -399,7 +402,8 @@ class IngestStep(Placed):
             return
         else:
             self._processed(sent, severity)
-            self._count_repeats(alert)  # before its severity changes
+            if alert.count > alert.tallied:
+                self._count_repeats(alert)  # before its severity changes
             was_open, before = alert.open, alert.last_event
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
@@ -407,43 +411,40 @@ class IngestStep(Placed):
                 self._pulse(alert, labels, record, at)
             if isinstance(change, Unchanged):
                 self._telling.tally.unchanged[change] += 1
+                if firing:
+                    self._counted.add(tenant)
                 return
             alert.tallied = alert.count
             if change is None:
                 self.alerts.remember(arrivals.memos[index], alert)
                 self.alerts.touch(alert)
                 if self.periods.bursts and at >= before:
-                    self._follow_burst(alert, at - before, record, at, origin)
+                    self._follow_burst(alert, at - before, cause, at)
                 self._rearm(alert)
                 return
-            body = self._body(sent, extra)
+            body = raw.body_of(sent, extra)
             if alert.name != sent.name:  # a sender's own fingerprint may come under another name
                 alert.name = sent.name
             self.alerts.put_body(alert, body)
-        self.alerts.remember(arrivals.memos[index], alert)
-        cause = RecordCause(*origin, record.headers)
-        self._rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change.value), cause, at)
+        if alert.memo != arrivals.memos[index]:
+            self.alerts.remember(arrivals.memos[index], alert)
+        self._rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change), cause, at)
         self._rearm(alert)
 
-    def _follow_burst(
-        self, alert: Alert, pause: int, record: Record, at: int, origin: tuple[str, int, int] | None = None
-    ) -> None:
+    def _follow_burst(self, alert: Alert, pause: int, cause: RecordCause, at: int) -> None:
         """Tell of a repeat at once if a burst begins with it: correlation must hear of that."""
         burst = lifecycle.burst(alert, pause)
         if burst is None:
             return
         lifecycle.tell(alert, at)
         body, tenant = self.alerts.body(alert.key), alert.tenant
-        place = origin or (self.progress.topic, self.progress.partition, record.offset)
-        cause = RecordCause(*place, record.headers)
         labels, standing = raw.labels_in(body.labels), self.suppression.standing(alert)
-        output_id = cause.id_of(tenant, Change.REPEATED.value)
+        output_id = cause.id_of(tenant, Change.REPEATED)
         self._telling.change(alert, Change.REPEATED, body, labels, standing, output_id, cause, at, burst=burst)
         self._rearm(alert)
 
     def _pulse(self, alert: Alert, labels: dict[str, str], record: Record, at: int) -> None:
         """Count a firing record, and see whether a storm begins with it."""
-        self._counted.add(alert.tenant)
         pulse = alert.pulse
         pulse.left -= 1
         if alert.key is not pulse.first and not pulse.mixed:
@@ -458,38 +459,20 @@ class IngestStep(Placed):
         cause = RecordCause(self.progress.topic, self.progress.partition, record.offset)
         self.suppression.begin_storm(alert.pulse, alert.tenant, cause, at)
 
-    def _body(self, sent: raw.RawAlert, extra: bytes | None) -> Body:
-        annotations = _encode_json(sent.annotations) if sent.annotations else _NOTHING_SAID
-        own = bool(sent.fingerprint)
-        return Body(bytes(sent.labels), annotations, sent.source, sent.generator_url, extra, own)
-
     def _processed(self, sent: raw.RawAlert, severity: Severity) -> None:
         status = raw.RESOLVED if sent.status == raw.RESOLVED else raw.FIRING
         self._telling.tally.processed[sent.tenant_id, severity, status] += 1
 
     def _rearm(self, alert: Alert) -> None:
         """See that somebody looks at an alert that was repeated as soon as that means something."""
-        if not alert.timer or second_of(lifecycle.due_at(alert, self.periods)) < alert.timer:
-            self._arm(alert)
+        due = lifecycle.due_at(alert, self.periods)
+        if not alert.timer or due <= alert.timer * 1000 - 1000:
+            self._arm_at(alert, due)
 
     def _count_repeats(self, alert: Alert) -> None:
         """Count the plain repeats that no tally has yet."""
-        if alert.count > alert.tallied:
-            self._telling.tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
-            alert.tallied = alert.count
-
-    def _severity_of(self, spelling: str | int | None) -> Severity:
-        severity = self._severities.get(spelling)
-        if severity is not None:
-            return severity
-        severity = severity_of(spelling)
-        if severity is None:
-            raise RejectedRecordError(
-                Rejection.UNKNOWN_SEVERITY, f"severity {str(spelling)[:80]!r}: wanted one of {', '.join(LABELS)}"
-            )
-        if len(self._severities) < _SPELLINGS_KEPT:
-            self._severities[spelling] = severity
-        return severity
+        self._telling.tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
+        alert.tallied = alert.count
 
     def _is_second_copy(self, sent: raw.RawAlert, fingerprint: str, seen: Observation) -> bool:
         said = (fingerprint, sent.source, sent.id, seen.firing, int(seen.severity), seen.starts_at)
@@ -504,7 +487,8 @@ class IngestStep(Placed):
 
         What is told of a record that comes late is told now, so the rules that hold now decide about it.
         """
-        now = max(at, self._ringing or self.progress.stream_ms)
+        stream_ms = self._ringing or self.progress.stream_ms
+        now = at if at > stream_ms else stream_ms
         scoring = self._scoring
         scores = NONE if scoring is None else scoring.score(alert, change, labels, body.source, at)
         change, ruling, affected = self.suppression.rule(alert, change, body, labels, cause, now, at)

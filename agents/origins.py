@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agents.suppress.cause import RecordCause
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.partitioner import partition_of
 from pipeline.domain.reasons import Rejection, Unchanged
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from tables.store import RowStore
 
 _TENANTS_KEPT: Final = 100_000
-Origin = tuple[str, int, int]
-"""Topic, partition and offset."""
 
 
 class Origins:
@@ -31,13 +30,13 @@ class Origins:
         self._partition = partition
         self._partitions = partitions
 
-    def of(self, record: Record, tenant: str) -> Origin | None:
-        """Return where the record first came in; None if it is dealt with: sent on, or here before.
+    def cause_of(self, record: Record, tenant: str) -> RecordCause | None:
+        """Return the record as a cause, by where it first came in; None if it is dealt with: sent on, or here before.
 
         Raises:
             RejectedRecordError: if it was sent on once already and still is not where it belongs.
         """
-        here = (self._topic, self._partition, record.offset)
+        here = RecordCause(self._topic, self._partition, record.offset, record.headers)
         came_from = came_from_of(record) if record.headers else None
         belongs = self.partitions.get(tenant)
         if belongs is None:
@@ -64,7 +63,7 @@ class Origins:
         if self.table.is_again(tenant, origin[1], origin[2]):
             self._telling.tally.unchanged[Unchanged.DUPLICATE_FORWARD] += 1
             return None
-        return origin
+        return RecordCause(*origin, record.headers)
 
 
 def came_from_of(record: Record) -> bytes | None:

@@ -61,10 +61,11 @@ class Telling:
             self._partition,
             cause.headers,
             ruling,
-            scores=scores.values,
-            reasons=scores.reasons,
-            burst=burst,
-            resolves=scores.resolves,
+            None,
+            scores.values,
+            scores.reasons,
+            burst,
+            scores.resolves,
         )
         self.emitted.enriched.append(output)
         self.tally.told.append((alert.tenant, change))

@@ -6,73 +6,67 @@ throttling are adaptive: they never hide what a tenant wants to see always, nor 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from agents.scoring import Likely
+from agents.suppress.tenant import STORM, THROTTLE, Tenant
+from pipeline.domain.alert import Alert
 from pipeline.domain.change import Change
 from pipeline.domain.flapping import Flap, flipped, steady_at
 from pipeline.domain.reasons import Ruled, Stage
+from pipeline.domain.subject import Subject
 from pipeline.domain.suppressors import named, parts_of
-from pipeline.schemas.rulings import NO_MATCH, PASS, SUPPRESS, Ruling, decision
+from pipeline.schemas.rulings import NO_MATCH, PASS, SUPPRESS, UNASKED, Ruling, decision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from agents.scoring import Likely
-    from agents.suppress.tenant import Tenant
-    from pipeline.domain.alert import Alert
     from pipeline.domain.rule import RuleRef
-    from pipeline.domain.subject import Subject
 
 FLAPPING: Final = Stage.FLAPPING.value
-STORM: Final = Stage.STORM.value
 NOISE: Final = Stage.NOISE.value
-THROTTLE: Final = Stage.THROTTLE.value
+_BEGINS_TO_FLAP: Final = Change.FLAPPING  # costs a quarter of what the member does, as in lifecycle
 _ENDS: Final = frozenset((Change.RESOLVED, Change.EXPIRED))
 _FLIPS: Final = frozenset((Change.REOPENED, *_ENDS))
 
 
-class Asked:
+class Asked(msgspec.Struct, gc=False):
     """One alert on its way through the stages."""
 
-    __slots__ = (
-        "_alert", "_at", "_is_new_name", "_likely_noise", "_now", "_parts", "_tenant", "change", "held", "subject",
-        "suppressed_by",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        tenant: Tenant,
-        alert: Alert,
-        change: Change,
-        subject: Subject,
-        now: int,
-        at: int,
-        likely_noise: Callable[[], Likely | None],
-        *,
-        is_new_name: bool = False,
-    ) -> None:
-        self.change = change
-        self.held: list[str] = []
-        """What holds the alert from now on."""
-        self.suppressed_by: list[str] = []
-        """What suppresses this record: what holds the alert, but for a hold that begins with this record."""
-        self._tenant = tenant
-        self._alert = alert
-        self.subject = subject
-        self._now = now
-        self._at = at  # when the change was; earlier than now where its record came late
-        self._parts: list[bytes] = []
-        self._likely_noise = likely_noise
-        self._is_new_name = is_new_name
+    _tenant: Tenant
+    _alert: Alert
+    change: Change
+    subject: Subject
+    _now: int
+    _at: int  # when the change was; earlier than now where its record came late
+    _likely_noise: Callable[[Alert, Mapping[str, str], str | None], Likely | None]
+    _source: str | None
+    _is_new_name: bool = False
+    held: list[str] = []
+    """What holds the alert from now on."""
+    suppressed_by: list[str] = []
+    """What suppresses this record: what holds the alert, but for a hold that begins with this record."""
+    _parts: list[bytes] = []
 
     def ruling(self) -> Ruling:
         """Return what the stages said."""
-        return Ruling(tuple(self.suppressed_by), tuple(self._parts))
+        return Ruling(tuple(self.suppressed_by), tuple(self._parts)) if self._parts else UNASKED
 
     def ask(self) -> None:
-        """Ask everybody about a change that a record or time brought."""
-        self._ask_people()
-        self._ask_adaptive()
+        """Ask everybody about a change that a record or time brought: people first, then what adapts."""
+        tenant = self._tenant
+        policy = tenant.policy
+        if tenant.silence_by_id or tenant.window_by_id or tenant.inhibitor is not None:
+            self._ask_people()
+        if self._alert.flips or self.change in _FLIPS:
+            self._flapping()
+        if tenant.pulse.storm is not None:
+            self._storm()
+        if policy.hide_noise_from is not None:
+            self._noise(policy.hide_noise_from)
+        if policy.throttle.enabled and not self.suppressed_by:
+            self._throttle()
 
     def ask_again(self) -> None:
         """Ask about an alert of which nothing but the verdict may have changed."""
@@ -103,18 +97,6 @@ class Asked:
             self._hold(named(stage, ref.id))
 
     # -- what adapts
-
-    def _ask_adaptive(self) -> None:
-        """Ask flapping, storm, noise and throttle about a change that a record or time brought."""
-        alert = self._alert
-        if alert.flips or self.change in _FLIPS:
-            self._flapping()
-        if self._tenant.pulse.storm is not None:
-            self._storm()
-        if self._tenant.policy.hide_noise_from is not None:
-            self._noise(self._tenant.policy.hide_noise_from)
-        if self._tenant.policy.throttle.enabled and not self.suppressed_by:
-            self._throttle()
 
     @property
     def _protection(self) -> Ruled | None:
@@ -158,7 +140,7 @@ class Asked:
 
     def _noise(self, hide_from: float) -> None:
         """Hide what nobody will care about, until it ends or gets worse."""
-        alert, ref, likely = self._alert, self._tenant.policy.ref, self._likely_noise()
+        alert, ref, likely = self._alert, self._tenant.policy.ref, self._likely()
         if self.change in _ENDS and NOISE in alert.held and not alert.shown:
             self._adaptive(Stage.NOISE, _noise_by(likely), ref)
         elif likely is None or not likely.is_noise(hide_from):
@@ -170,10 +152,13 @@ class Asked:
         else:
             self._adaptive(Stage.NOISE, _noise_by(likely), ref)
 
+    def _likely(self) -> Likely | None:
+        return self._likely_noise(self._alert, self.subject.fields, self._source)
+
     def _throttle(self) -> None:
         """Ask for a token; the end of an alert needs none, and follows its beginning."""
         alert, tenant, change = self._alert, self._tenant, self.change
-        if change is Change.FLAPPING:
+        if change is _BEGINS_TO_FLAP:
             return
         ref = tenant.policy.ref
         if change in _ENDS:
@@ -207,7 +192,7 @@ class Asked:
             if STORM in alert.held and tenant.pulse.storming:
                 self._adaptive(Stage.STORM, Ruled.STORM, tenant.pulse.policy.ref)
             if NOISE in alert.held and tenant.policy.hide_noise_from is not None:
-                likely = self._likely_noise()
+                likely = self._likely()
                 if likely is not None and likely.is_noise(tenant.policy.hide_noise_from):
                     self._adaptive(Stage.NOISE, _noise_by(likely), tenant.policy.ref)
         if alert.held and not self.suppressed_by and tenant.policy.throttle.enabled:
@@ -219,7 +204,7 @@ class Asked:
             self._pass(stage, protection, ref)
         else:
             self._parts.append(decision(stage, SUPPRESS, reason, ref))
-            self._hold(stage.value)
+            self._hold(str(stage))
 
     def _pass(self, stage: Stage, reason: Ruled, ref: RuleRef | None = None) -> None:
         self._parts.append(decision(stage, PASS, reason, ref))

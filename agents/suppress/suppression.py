@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
-
-import msgspec
 
 from agents.suppress import tellings
 from agents.suppress.agenda import Agenda
 from agents.suppress.control import Control
-from agents.suppress.stages import FLAPPING, STORM, THROTTLE, Asked, standing
-from agents.suppress.tenant import Tenant
+from agents.suppress.stages import FLAPPING, Asked, standing
+from agents.suppress.tenant import STORM, THROTTLE, Tenant
+from pipeline.domain.alert import Body
 from pipeline.domain.change import Change
 from pipeline.domain.flapping import Flap, settle, steady_at
 from pipeline.domain.reasons import Stage
+from pipeline.domain.severity import LABELS
 from pipeline.domain.storms import StormEvent
 from pipeline.domain.subject import Subject
 from pipeline.domain.suppressors import is_adaptive, parts_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from agents.scoring import Likely
     from agents.suppress.cause import Cause
     from agents.suppress.defaults import Defaults
-    from pipeline.domain.alert import Alert, Body
+    from pipeline.domain.alert import Alert
     from pipeline.domain.identity_rules import Identities
     from pipeline.domain.matchers import Matchers
     from pipeline.domain.opinion import Opinion
@@ -42,9 +42,8 @@ if TYPE_CHECKING:
     from tables.store import Rows, RowStore
 
 _MINUTE: Final = 60_000
-_OPENS: Final = (Change.OPENED, Change.REOPENED)
-_SAYS_WHO: Final = (*_OPENS, Change.SEVERITY_RAISED, Change.SEVERITY_LOWERED)
-_decode_texts = msgspec.json.Decoder(dict[str, str]).decode
+_OPENED: Final = Change.OPENED
+_SAYS_WHO: Final = (_OPENED, Change.REOPENED, Change.SEVERITY_RAISED, Change.SEVERITY_LOWERED)
 
 
 class Teller(Protocol):
@@ -113,11 +112,9 @@ class Suppression:
         tenant = self.tenants.get(name)
         return tenant is None or not tenant.had_identity_rules
 
-    def subject_of(self, alert: Alert, body: Body, labels: Mapping[str, str] | None = None) -> Subject:
+    def subject_of(self, alert: Alert, body: Body) -> Subject:
         """Return an alert as matchers see it."""
-        if labels is None:
-            labels = raw.labels_in(body.labels)
-        return _subject(alert, labels, body.source, body.annotations)
+        return Subject(alert.name, raw.labels_in(body.labels), LABELS[alert.severity], body.source, body.texts)
 
     # -- a change of an alert, by a record or by time
 
@@ -128,9 +125,9 @@ class Suppression:
 
         `at` is when the change was, `now` when it is ruled on: later, where a record comes late.
         """
-        tenant = self.tenant(alert.tenant)
-        subject = self.subject_of(alert, body, labels)
-        is_new_name = change is Change.OPENED and tenant.meet_name(alert.name)
+        tenant = self.tenants.get(alert.tenant) or self.tenant(alert.tenant)
+        subject = Subject(alert.name, labels, LABELS[alert.severity], body.source, body.texts)
+        is_new_name = change is _OPENED and tenant.meet_name(alert.name)
         if is_new_name:
             self._changed[keys.name(tenant.name, alert.name)] = now.to_bytes(8, "big")
         affected: Iterable[bytes] = ()
@@ -138,8 +135,7 @@ class Suppression:
             tenant.open.add(alert.key)
             if tenant.inhibitor is not None and change in _SAYS_WHO:
                 affected = tenant.inhibitor.opened(alert.key, subject)
-        likely_noise = partial(self.likely_noise, alert, labels, body.source)
-        asked = Asked(tenant, alert, change, subject, now, at, likely_noise, is_new_name=is_new_name)
+        asked = Asked(tenant, alert, change, subject, now, at, self.likely_noise, body.source, is_new_name)
         asked.ask()
         if not alert.open:
             tenant.open.discard(alert.key)
@@ -186,7 +182,7 @@ class Suppression:
             stage, rule_id = parts_of(what)
             self.hid[tenant.name, stage] += 1
             tenant.hidden.hide(what)
-            if stage == Stage.MAINTENANCE and (on := tenant.in_window.get(rule_id)) is not None:
+            if rule_id and stage == Stage.MAINTENANCE and (on := tenant.in_window.get(rule_id)) is not None:
                 on[1].count(alert.name, alert.severity)
         if STORM in suppressed_by and tenant.pulse.storm is not None:
             tenant.pulse.storm.hide(subject.fields)
@@ -207,8 +203,7 @@ class Suppression:
     def _recheck(self, tenant: Tenant, alert: Alert, cause: Cause, now: int) -> None:
         body = self.alerts.body(alert.key)
         subject = self.subject_of(alert, body)
-        likely_noise = partial(self.likely_noise, alert, subject.fields, body.source)
-        asked = Asked(tenant, alert, Change.UNSUPPRESSED, subject, now, now, likely_noise)
+        asked = Asked(tenant, alert, Change.UNSUPPRESSED, subject, now, now, self.likely_noise, body.source)
         asked.ask_again()
         if tuple(asked.held) == alert.held:
             return
@@ -231,8 +226,7 @@ class Suppression:
         self.alerts.put_body(alert, body)
         if flap is not Flap.STEADY:
             return False
-        likely_noise = partial(self.likely_noise, alert, subject.fields, body.source)
-        asked = Asked(tenant, alert, Change.STEADY, subject, now, at, likely_noise)
+        asked = Asked(tenant, alert, Change.STEADY, subject, now, at, self.likely_noise, body.source)
         asked.ask_again()
         ruling = asked.ruling()
         self._settle(tenant, alert, asked, ruling, cause, now)
@@ -333,7 +327,7 @@ class Suppression:
             tenant.note_held(alert)
         inhibitor = tenant.inhibitor
         if inhibitor is not None and self._is_concerned(tenant.name, alert.name):
-            inhibitor.opened(alert.key, _subject(alert, raw.labels_in(labels), source, annotations))
+            inhibitor.opened(alert.key, self.subject_of(alert, Body(labels, annotations, source)))
 
     def _may_inhibit(self, tenant: str, name: str) -> bool:
         """Say whether inhibition may be about a tenant's alerts of a name."""
@@ -367,7 +361,3 @@ class Suppression:
         for name in self._changed_tenants | {one for one in counted if self.tenant(one).has_counted}:
             rows[keys.tenant(name)] = tenant_row(self.tenants[name].state())
         self._changed_tenants.clear()
-
-
-def _subject(alert: Alert, labels: Mapping[str, str], source: str | None, annotations: bytes) -> Subject:
-    return Subject(alert.name, labels, alert.severity.label, source, lambda: _decode_texts(annotations))

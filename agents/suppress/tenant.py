@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline.domain import maintenance, silences
 from pipeline.domain.budgets import Budget, HiddenPerDay
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.domain.storms import StormPolicy
     from pipeline.domain.subject import Subject
 
+SILENCE: Final = Stage.SILENCE.value
+STORM: Final = Stage.STORM.value
+THROTTLE: Final = Stage.THROTTLE.value
 _NAMES_KEPT = 10_000  # a tenant with more has names that are made up as it goes: a new one means nothing
 
 
@@ -112,7 +115,7 @@ class Tenant:
     def ref_of(self, stage: str, rule_id: str) -> RuleRef | None:
         """Return the newest version of a rule, None if it is gone."""
         rule: Silence | MaintenanceWindow | None
-        if stage == Stage.SILENCE:
+        if stage == SILENCE:
             rule = self.silence_by_id.get(rule_id)
         elif stage == Stage.MAINTENANCE:
             rule = self.window_by_id.get(rule_id)
@@ -128,18 +131,18 @@ class Tenant:
         before, alert.held = alert.held, held
         for what in before:
             stage, rule_id = parts_of(what)
-            if stage == Stage.STORM:
+            if stage == STORM:
                 self.in_storm.discard(alert.key)
-            elif stage == Stage.SILENCE and (matched := self.matched.get(rule_id)) is not None:
+            elif stage == SILENCE and (matched := self.matched.get(rule_id)) is not None:
                 matched.discard(alert.key)
         if alert.open:
-            self.note_held(alert, again=Stage.THROTTLE in before)
+            self.note_held(alert, again=THROTTLE in before)
 
     def end_with(self, alert: Alert, now: int) -> None:
         """End the silences that were to end with the last alert they hid, where this one, which ended, was the last."""
         for what in alert.held:
             stage, rule_id = parts_of(what)
-            silence = self.silence_by_id.get(rule_id) if stage == Stage.SILENCE else None
+            silence = self.silence_by_id.get(rule_id) if stage == SILENCE else None
             if silence is None:
                 continue
             still_open = len(self.matched.get(rule_id, set()) - {alert.key})
@@ -151,12 +154,12 @@ class Tenant:
         """Keep in mind what holds an open alert, as it says itself; `again`: it waits for a token already."""
         for what in alert.held:
             stage, rule_id = parts_of(what)
-            if stage == Stage.STORM:
+            if stage == STORM:
                 self.in_storm.add(alert.key)
-            elif stage == Stage.THROTTLE:
+            elif stage == THROTTLE:
                 if not again:
                     heappush(self.waiting.setdefault(alert.name, []), (alert.starts_at, alert.key))
-            elif stage == Stage.SILENCE:
+            elif stage == SILENCE:
                 silence = self.silence_by_id.get(rule_id)
                 if silence is not None and silence.expire_on_resolve:
                     self.matched.setdefault(rule_id, set()).add(alert.key)

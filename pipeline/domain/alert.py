@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.domain.severity import Severity
+
+_decode_texts: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Alert(msgspec.Struct, gc=False):
@@ -66,6 +68,10 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     generator_url: str | None = None
     extra: bytes | None = None  # JSON as it leaves again
     own: bool = False  # the fingerprint is the sender's own
+
+    def texts(self) -> dict[str, str]:
+        """Return the annotations."""
+        return _decode_texts(self.annotations)
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):

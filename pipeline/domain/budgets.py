@@ -37,10 +37,11 @@ class BudgetPolicy(msgspec.Struct, frozen=True):
 class Budget:
     """What of one tenant's budget is spent today."""
 
-    __slots__ = ("_day", "_exhausted", "_policy", "_warned", "spent")
+    __slots__ = ("_day", "_exhausted", "_policy", "_warned", "_warned_from", "spent")
 
     def __init__(self, policy: BudgetPolicy) -> None:
         self._policy = policy
+        self._warned_from = policy.warned_from
         self._day = 0
         self.spent = 0
         self._warned = self._exhausted = False  # that it was told
@@ -53,7 +54,8 @@ class Budget:
     @policy.setter
     def policy(self, policy: BudgetPolicy) -> None:
         self._policy = policy
-        self._warned &= self.spent >= policy.warned_from
+        self._warned_from = policy.warned_from
+        self._warned &= self.spent >= self._warned_from
         self._exhausted &= self.spent >= policy.suppressed_per_day
 
     def spend(self, now: int) -> BudgetEvent | None:
@@ -66,10 +68,10 @@ class Budget:
             self.spent = 0
             self._warned = self._exhausted = False
         self.spent += 1
-        if self.spent >= self._policy.suppressed_per_day and not self._exhausted:
+        if not self._exhausted and self.spent >= self._policy.suppressed_per_day:
             self._exhausted = self._warned = True
             return BudgetEvent.EXHAUSTED
-        if self.spent >= self._policy.warned_from and not self._warned:
+        if not self._warned and self.spent >= self._warned_from:
             self._warned = True
             return BudgetEvent.WARNED
         return None

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+import msgspec
 
 ANNOTATIONS = "annotations."
 """What the name of a field begins with that means an annotation."""
 
-_NONE: Mapping[str, str] = {}
 
-
-class Subject:
+class Subject(msgspec.Struct, eq=False, gc=False):
     """One alert as matchers see it: named texts, where what is missing is the same as what is empty.
 
-    `fields` are the labels and `alertname`, which is always the alert's name; `severity` and `source` are the alert's
-    own unless a label is called so. Annotations are read only when a matcher asks for one, so they may be a function.
+    Most alerts are looked at by no matcher, so its texts are put together when somebody asks for them. Annotations are
+    read only when a matcher asks for one, so they may be a function.
     """
 
-    __slots__ = ("_annotations", "fields", "name")
+    name: str
+    labels: Mapping[str, str]
+    severity: str = "warning"
+    source: str | None = None
+    annotations: Mapping[str, str] | Callable[[], Mapping[str, str]] = {}
+    _fields: dict[str, str] | None = None
 
-    def __init__(
-        self,
-        name: str,
-        labels: Mapping[str, str],
-        severity: str = "warning",
-        source: str | None = None,
-        annotations: Mapping[str, str] | Callable[[], Mapping[str, str]] = _NONE,
-    ) -> None:
-        self.name = name
-        fields = {**labels, "alertname": name}
-        if severity and not fields.get("severity"):
-            fields["severity"] = severity
-        if source and not fields.get("source"):
-            fields["source"] = source
-        self.fields = fields
-        self._annotations = annotations
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return the labels and `alertname`, which is always the alert's name.
+
+        `severity` and `source` are the alert's own unless a label is called so.
+        """
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = {**self.labels, "alertname": self.name}
+            if self.severity and not fields.get("severity"):
+                fields["severity"] = self.severity
+            if self.source and not fields.get("source"):
+                fields["source"] = self.source
+        return fields
 
     def get(self, field: str) -> str:
         """Return the text of `field`, "" for one that is missing."""
-        value = self.fields.get(field)
+        value = (self._fields or self.fields).get(field)
         if value is not None:
             return value
         if field.startswith(ANNOTATIONS):
@@ -49,6 +49,6 @@ class Subject:
         return ""
 
     def _annotation(self, name: str) -> str:
-        if callable(self._annotations):
-            self._annotations = self._annotations()
-        return self._annotations.get(name, "")
+        if callable(self.annotations):
+            self.annotations = self.annotations()
+        return self.annotations.get(name, "")

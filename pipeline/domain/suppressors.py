@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ def named(stage: Stage, rule_id: str) -> str:
     return f"{stage.value}:{rule_id}"
 
 
+@lru_cache(maxsize=10_000)
 def parts_of(suppressor: str) -> tuple[str, str]:
     """Return the stage and the id of the rule; no id for what nobody wrote."""
     stage, _, rule_id = suppressor.partition(":")

@@ -17,8 +17,8 @@ def to_ms(moment: datetime | None) -> int | None:
     """Return `moment` in milliseconds, rounded down, `LATEST` at most; None for None and for Go's zero time."""
     if moment is None or moment.year == _UNSET_YEAR:
         return None
-    since = moment - EPOCH
-    return min(since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000, LATEST)
+    since = (moment - EPOCH) // _MILLISECOND
+    return since if since < LATEST else LATEST
 
 
 @lru_cache(maxsize=1024)  # alerts that start together are told together

@@ -73,9 +73,5 @@ class EnrichedAlert(msgspec.Struct, gc=False):
     expected: Expected | msgspec.UnsetType = msgspec.UNSET  # left out where nothing is known
 
 
-_encoder = msgspec.json.Encoder()
-
-
-def encode(alert: EnrichedAlert) -> bytes:
-    """Return the JSON bytes of `alert`."""
-    return _encoder.encode(alert)
+encode: Final = msgspec.json.Encoder().encode
+"""Return the JSON bytes of an `EnrichedAlert`."""

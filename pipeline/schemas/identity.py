@@ -43,7 +43,7 @@ class Arrivals:
         *,
         strictly: bool = False,
     ) -> None:
-        """Decode `batch`; `strictly` is worth while where most alerts are expected to be new.
+        """Decode `batch`; `strictly` is worth while where a quarter of the records or more are changes.
 
         `identities_of` returns what a tenant's identity rules make of an alert before it is identified.
         """
@@ -58,7 +58,6 @@ class Arrivals:
             for sent in self.sent
         ]
         unknown = [index for index, memo in enumerate(self.memos) if memo not in known]
-        self.mostly_new = len(unknown) * 2 > len(values)
         self._identities = self._identified(unknown) if unknown else {}
 
     def identity(self, index: int) -> Identity:

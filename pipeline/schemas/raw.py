@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from pipeline.domain import limits
+from pipeline.domain.alert import Body
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Rejection
 
@@ -20,6 +21,7 @@ _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _SHORT: Final = 64  # characters: no text that short is over any limit
 _SHORT_LABELS: Final = 256  # bytes of JSON: too few for a label over a limit, or for too many of them
 _NO_LABELS: Final = (b"", b"null", b"{}")
+_NOTHING_SAID: Final = b"{}"
 
 
 class RawAlert(msgspec.Struct, gc=False):
@@ -50,6 +52,7 @@ decode_strictly = msgspec.json.Decoder(_StrictRawAlert).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode_members = msgspec.json.Encoder().encode
+_encode_annotations = msgspec.json.Encoder(order="deterministic").encode
 _KNOWN: Final = frozenset(RawAlert.__struct_fields__)
 
 
@@ -156,6 +159,13 @@ def _check_labels(labels: dict[str, str]) -> None:
     for label, value in labels.items():
         _check_length(label, limits.LABEL_NAME, Rejection.LABEL_NAME_TOO_LONG, f"label name {label[:40]!r}")
         _check_length(value, limits.LABEL_VALUE, Rejection.LABEL_VALUE_TOO_LONG, f"label {label[:40]!r}")
+
+
+def body_of(alert: RawAlert, extra: bytes | None) -> Body:
+    """Return what `alert` says beyond its identity and its state; `extra` is what `extra_of` found in its record."""
+    annotations = _encode_annotations(alert.annotations) if alert.annotations else _NOTHING_SAID
+    labels, own = bytes(alert.labels), bool(alert.fingerprint)
+    return Body(labels, annotations, alert.source, alert.generator_url, extra, own)
 
 
 def extra_of(value: bytes) -> bytes | None:

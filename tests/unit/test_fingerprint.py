@@ -62,7 +62,7 @@ def test_many_at_once_hash_as_one_by_one(blobs: list[bytes]) -> None:
     assert fnv1a_64_many(blobs) == [fnv1a_64(blob) for blob in blobs]
 
 
-@pytest.mark.parametrize("count", [0, 1, 23, 24, 25, 300])
+@pytest.mark.parametrize("count", [0, 1, 11, 12, 13, 300])
 def test_the_vector_form_equals_the_scalar_form_at_every_size(count: int) -> None:
     blobs = [bytes([number % 256]) * (number * 7 % 40) for number in range(count)]
     assert fnv1a_64_many(blobs) == [fnv1a_64(blob) for blob in blobs]
