@@ -4,8 +4,11 @@ python -m bench.correlation [DATA]    # a folder that holds ait_ads/ and fault_a
 
 The lines go through the life of alerts first (pipeline.domain.lifecycle, default periods), so that only changes,
 digests and the first repeats of bursts reach the correlator. Each line counts for the incident that its alert is in
-at the time of the line. Harder sets are made of the same data: steps of both scenarios thrown into folded noise,
-and a system's faults overlaid with its own in another order, five minutes later.
+at the time of the line. AIT-ADS calls a line noise unless its rule is known to tell of the step that is under way,
+though most that comes in the seconds of a step is of that step: scores without such lines are told as well.
+
+Harder sets are made of the same data: steps of both scenarios thrown into folded noise, and a system's faults
+overlaid with its own in another order, five minutes later.
 
 Causes are ranked twice: by the alerts alone, and with the cause of each incident told once it is over, as after a
 post-mortem, so that what was told of earlier incidents is known.
@@ -69,6 +72,7 @@ class Line(NamedTuple):
     ends_at: int
     incident: str | None
     root: str | None
+    during_attack: bool = False  # in the time of an attack
 
 
 class LabelledSet(NamedTuple):
@@ -116,6 +120,7 @@ def read(alerts: Iterable[dict[str, Any]]) -> list[Line]:
                 ends_at,
                 truth["incident"],
                 truth["root_cause"],
+                truth.get("during_attack", False),
             )
         )
     return sorted(lines, key=lambda line: line.at)
@@ -370,14 +375,38 @@ def scores(lines: Sequence[Line], groups: Sequence[Hashable], *, intervals: bool
     return told
 
 
-def confidence(lines: Sequence[Line], found: Correlated) -> dict[str, Any]:
-    """Return the reliability of the probability with which alerts joined; noise that joined an incident is wrong."""
+def is_doubtful(line: Line) -> bool:
+    """Say whether a line is called noise, but came in the time of an attack: it may well be of that attack."""
+    return line.incident is None and line.during_attack
+
+
+def without_doubtful(lines: Sequence[Line], found: Correlated) -> dict[str, Any]:
+    """Return the scores that do not depend on what doubtful lines are taken for."""
+    kept = [(line, group) for line, group in zip(lines, found.groups, strict=True) if not is_doubtful(line)]
+    told = scores([line for line, _ in kept], [group for _, group in kept])
+    sure = confidence(lines, found, doubtful=False)
+    return {
+        "left_out": len(lines) - len(kept),
+        "macro_f1": told["macro_f1"],
+        "joins": sure["joins"],
+        "calibration_error": sure["calibration_error"],
+    }
+
+
+def confidence(lines: Sequence[Line], found: Correlated, *, doubtful: bool = True) -> dict[str, Any]:
+    """Return the reliability of the probability with which alerts joined; noise that joined an incident is wrong.
+
+    A join is right if its line is of what most lines of the group are of. Without the `doubtful` lines these neither
+    count for what a group is of, nor are they judged.
+    """
     of_group: dict[str, Counter[str | None]] = defaultdict(Counter)
     for line, group in zip(lines, found.groups, strict=True):
-        if group is not None:
+        if group is not None and (doubtful or not is_doubtful(line)):
             of_group[group][line.incident] += 1
     judged = []
     for strength, number, incident in found.joins:
+        if not doubtful and is_doubtful(lines[number]):
+            continue
         most = of_group[incident].most_common(1)
         theirs, own = (most[0][0] if most else None), lines[number].incident
         if theirs is not None or own is not None:
@@ -486,6 +515,7 @@ def main(data: Path | None = None) -> None:
             f"time_gap_per_{key or 'tenant'}": {f"{seconds} s": one for seconds, one in gaps.items()},
             "without": off,
             "confidence": confidence(given.lines, found),
+            "without_doubtful": without_doubtful(given.lines, found),
         }
         rows.append((name, "ours", *(ours[one] for one in ("macro_f1", "pair_f1", "groups"))))
         rows += [

@@ -49,6 +49,7 @@ def ait_scenario(path: Path) -> Iterator[dict[str, Any]]:
                 "wanted": step is not None,
                 "step": step,
                 "root_cause": None,
+                "during_attack": line.get("time_label", "false_positive") != "false_positive",
             }
             ends_at = moment(int(line["time"]) + _LASTS)
             yield {**raw_alert(tenant, line), "ends_at": ends_at, "extra": {"truth": truth}}

@@ -64,6 +64,27 @@ def test_an_alert_of_the_same_host_joins_and_says_why() -> None:
     assert 0.5 < member.strength <= 1
 
 
+def test_label_values_that_come_together_make_nobody_surer_than_one_of_them() -> None:
+    told = []
+    for labels in ({"host": "web-1"}, {"host": "web-1", "address": "10.0.0.7"}):
+        acme = correlator()
+        acme.observe(seen("DiskFull", 0, labels=labels))
+        (joined,) = acme.observe(seen("WritesFail", 1, labels=labels))
+        member = joined.incident.members[-1]
+        told.append((joined.kind, member.strength, member.why[0].strength))
+    assert told[0] == told[1]
+    assert told[0][1] < 0.95
+
+
+def test_an_alert_that_joins_is_likelier_to_belong_than_not() -> None:
+    """Each of two values says too little alone; both together let the alert join."""
+    labels = {"host": "web-1", "service": "shop"}
+    acme = correlator(label_weight=0.4, temporal=False)
+    acme.observe(seen("DiskFull", 0, labels=labels))
+    (joined,) = acme.observe(seen("WritesFail", 0, labels=labels))
+    assert (joined.kind, joined.incident.members[-1].strength) == ("joined", 0.5)
+
+
 def test_after_a_pause_longer_than_the_gap_another_incident_opens() -> None:
     acme = correlator()
     acme.observe(seen("DiskFull", 0))
@@ -242,6 +263,24 @@ def test_an_alert_alone_stays_in_its_incident_though_it_fires_on_and_off() -> No
     for number in range(1, 5):
         assert acme.observe(seen("Flaps", number * 60, "resumed", quiet_ms=60_000)) == []
     assert acme.open_count == 1
+
+
+@pytest.mark.parametrize(("alerts", "expected"), [(2, []), (3, ["opened"])])
+def test_the_fewer_alerts_an_incident_has_the_longer_one_of_them_may_pause(alerts: int, expected: list[str]) -> None:
+    acme = correlator(patience=6.0)
+    for number in range(alerts):
+        acme.observe(seen(f"Alert{number}", number / 10))
+    assert kinds(acme.observe(seen("Alert0", 25, "resumed", quiet_ms=25_000))) == expected
+
+
+def test_an_alert_that_fires_again_goes_where_something_happens_rather_than_back() -> None:
+    acme = correlator(patience=6.0)
+    for name, at in (("Sudo", 0), ("Login", 1)):
+        acme.observe(seen(name, at))
+    (scan,) = acme.observe(seen("Scan", 24))
+    assert scan.kind == "opened"
+    (joined,) = acme.observe(seen("Sudo", 25, "resumed", quiet_ms=25_000))
+    assert (joined.kind, joined.incident.id) == ("joined", scan.incident.id)
 
 
 def test_a_digest_counts_for_when_the_alert_last_fired_not_for_when_it_is_told() -> None:

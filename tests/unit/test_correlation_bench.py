@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bench import correlation
 from bench.correlation import (
     LabelledSet,
@@ -15,14 +17,13 @@ from bench.correlation import (
     ranked,
     read,
     scores,
+    without_doubtful,
 )
 from pipeline.domain.correlation import CorrelationSettings
 from pipeline.domain.severity import Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 T0 = 1_700_000_000_000
 
@@ -77,6 +78,24 @@ def test_two_hosts_minutes_apart_are_two_groups() -> None:
     told = scores(lines, found.groups, intervals=True)
     assert (told["macro_f1"], told["pair_f1"], told["groups"]) == (1.0, 1.0, 2)
     assert confidence(lines, found)["joins"] == 2
+
+
+def test_what_is_called_noise_during_an_attack_can_be_left_open() -> None:
+    """Two of four alerts of a scan are called noise, for their rules tell of other things as well."""
+    noise = [line(at, name, incident=None)._replace(during_attack=True) for at, name in ((0, "A"), (2, "C"))]
+    lines = sorted([*noise, line(1, "B"), line(3, "D")], key=lambda one: one.at)
+    found = correlate(LabelledSet(lines), CorrelationSettings())
+    assert scores(lines, found.groups)["macro_f1"] == pytest.approx(4 / 6)
+    told = without_doubtful(lines, found)
+    assert (told["left_out"], told["macro_f1"], told["joins"]) == (2, 1.0, 2)
+    assert told["calibration_error"] < 0.1
+
+
+def test_ordinary_noise_is_not_left_open() -> None:
+    lines = [line(0, "A"), line(1, "B", incident=None)]
+    found = correlate(LabelledSet(lines), CorrelationSettings())
+    told = without_doubtful(lines, found)
+    assert (told["left_out"], told["macro_f1"]) == (0, scores(lines, found.groups)["macro_f1"])
 
 
 def test_a_moved_line_has_the_address_of_its_host_there() -> None:

@@ -100,11 +100,13 @@ class Correlator:
         likely = self._likely(matches[0]) if matches else 0.0
         best = matches[0] if matches and likely >= self._settings.join_from else None
         target = self._open.successor(self._open.by_id[best.incident], seen.at) if best is not None else None
-        if current is not None and (target is current or (target is None and self._is_alone(seen, current))):
+        if current is not None and (target is current or (target is None and self._goes_on(seen, current))):
             self._go_on(seen, current)
             self._begin(seen, current, again=True)
         elif best is not None and target is not None:
-            self._join(seen, asked, target, current, signals.links(best), likely)
+            told = signals.told(best, self._open.index)
+            strength = max(self._settings.join_from, self._likely(told))
+            self._join(seen, asked, target, current, signals.links(told), strength)
             self._open.tell("joined", target, seen.fingerprint)
             self._open.recall(target)
             self._begin(seen, target, again=current is not None)
@@ -113,9 +115,16 @@ class Correlator:
             self._open_for(seen, asked, current, _FIRST)
         self._memory.learn(asked)
 
-    def _is_alone(self, seen: Seen, current: Incident) -> bool:
-        """Say whether an alert that fires on and off is all that its incident has, and has been for not too long."""
-        return len(current.members) == 1 and seen.at - current.first_seen <= self._settings.alone_for
+    def _goes_on(self, seen: Seen, current: Incident) -> bool:
+        """Say whether an alert that fires again after a pause, and belongs nowhere else, is still part of its incident.
+
+        One that is all its incident has stays for `alone_for`. The more alerts there are the more often one of them
+        fires while the incident lasts, so the less of a pause says that it is over.
+        """
+        alerts = len(current.members)
+        if alerts == 1:
+            return seen.at - current.first_seen <= self._settings.alone_for
+        return seen.quiet_ms * alerts <= self._settings.patience * self._memory.gap
 
     def _asked(self, seen: Seen) -> Asked:
         topology = self._open.topology

@@ -33,6 +33,7 @@ class CorrelationSettings(msgspec.Struct, frozen=True):
     join_from: float = 0.5  # probability
     merge_from: float = 0.9
     alone_for: int = 600_000  # an alert that alone makes an incident, and fires on and off, stays in it for so long
+    patience: float = 6.0  # gaps, divided by its alerts: a pause after which an alert still goes on in its incident
 
     incidents: int = 10_000  # open ones; beyond them the one that was quiet for longest is closed
     members: int = 1_000  # of one incident that a view names

@@ -4,7 +4,10 @@ Each signal says how much two alerts have to do with each other at the same mome
 it, by half at the tenant's gap. Signals are independent ways to belong together: 1 - Π(1 - strength), a noisy or
 (Pearl 1988). In it each signal is weighed by its own pause against the shortest one, and the whole by the shortest: so
 many weak signals never reach across a pause longer than the gap. A logistic curve (Platt 1999) makes a probability of
-it; with slope 1 and shift 0, the defaults, it leaves the strength as it is, for it was found to be calibrated.
+it; with slope 1 and shift 0, the defaults, it leaves the strength as it is.
+
+Where an alert goes, all label values that are shared speak for themselves. How sure that is, only the strongest of
+them tells: values that come together, as a host and its address, are one reason and not two.
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ def calibrated(raw: float, slope: float, shift: float) -> float:
 class Signals:
     """The signals of one alert, gathered by incident."""
 
-    __slots__ = ("_asked", "_found", "_gap", "_horizon", "_settings")
+    __slots__ = ("_against", "_asked", "_found", "_gap", "_horizon", "_settings")
 
     def __init__(self, settings: CorrelationSettings, asked: Asked, gap: int) -> None:
         self._settings = settings
@@ -81,6 +84,7 @@ class Signals:
         self._gap = gap
         self._horizon = asked.at - FAR * gap
         self._found: dict[str, dict[str, Heard]] = {}
+        self._against: Mapping[str, int] = {}
 
     def labels(self, index: IncidentIndex) -> None:
         """Compare label values: each that is shared adds to the signal, a rare one more than a common one."""
@@ -221,6 +225,7 @@ class Signals:
     def matches(self, against: Mapping[str, int] | None = None) -> list[Match]:
         """Return the two strongest of the incidents with any signal; their strengths are no probabilities yet."""
         gap = self._gap
+        self._against = against or {}
         ranked = []
         for incident, heard in self._found.items():
             pause = min([one[1] for one in heard.values()])
@@ -234,6 +239,26 @@ class Signals:
             ranked.append((-strength, incident))
         ranked.sort()
         return [Match(incident, -negative, self._found[incident]) for negative, incident in ranked[:_COMPARED]]
+
+    def told(self, match: Match, index: IncidentIndex) -> Match:
+        """Return a match as it is told: with the strongest of the label values that are shared in place of all."""
+        labels = match.heard.get("labels")
+        if labels is None:
+            return match
+        strongest = 0.0
+        for key, rarity in self._asked.values:
+            touched = index.at(key).get(match.incident)
+            if touched is not None and touched[0] >= self._horizon:
+                strongest = max(strongest, self._settings.label_weight * rarity)
+        if strongest >= labels[0]:
+            return match
+        heard = {**match.heard, "labels": (strongest, *labels[1:])}
+        shortest = fade(min([one[1] for one in heard.values()]), self._gap)
+        apart = 1.0
+        for strength, lag, _, _ in heard.values():
+            apart *= 1.0 - strength * fade(lag, self._gap) / shortest
+        strength = (1.0 - apart) * shortest * 0.25 ** self._against.get(match.incident, 0)
+        return Match(match.incident, strength, heard)
 
     def links(self, match: Match) -> tuple[Link, ...]:
         """Return the reasons of a match, the strongest first."""
