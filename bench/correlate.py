@@ -76,9 +76,12 @@ def without_broker(sizes: Sizes) -> dict[str, Any]:
 
 def with_broker(sizes: Sizes) -> dict[str, Any]:
     """Return what a worker does with both agents."""
+    late = []
+    for workers in ((on_broker.BOTH,), on_broker.EACH):
+        with stage(for_long=True) as on:
+            what = "latency, " + ("one worker" if len(workers) == 1 else "a worker for each agent")
+            late.append(noted(what, partial(on_broker.latency, on, workers, sizes.warm_up_s, sizes.measured_s)))
     with stage() as on:
-        late = noted("latency", partial(on_broker.latency, on, sizes.warm_up_s, sizes.measured_s))
-        on.fresh_topics()
         storm = noted("storms", partial(on_broker.storm, on, sizes.rounds, sizes.storm))
         memory = noted("memory", partial(on_broker.resident, on, sizes.few_tenants, sizes.many_tenants))
     alone, with_all = (median(one["alerts_per_second"] for one in storm[name]) for name in ("alone", "with_all"))
@@ -123,8 +126,10 @@ def show(found: dict[str, Any]) -> None:
         ("µs to say all of an alert, and to learn its opening and its end", models["microseconds_of_an_alert"]),
     ]
     if "latency" in found:
-        for topic in ("alerts.enriched", "alerts.correlated"):
-            rows += [(f"{topic}, {name}", found["latency"][topic][key]) for name, key in LATENCIES.items()]
+        for late in found["latency"]:
+            who = f"{len(late['workers'])} worker{'s' * (len(late['workers']) > 1)}"
+            for topic in ("alerts.enriched", "alerts.correlated"):
+                rows += [(f"{who}, {topic}, {name}", late[topic][key]) for name, key in LATENCIES.items()]
         for name, title in (("alone", "storm, ingest alone, no scores"), ("with_all", "storm, both agents and scores")):
             rows.append((f"{title}, alerts/s", median(one["alerts_per_second"] for one in found["storm"][name])))
         rows.append(("of that lost", found["lost"]))

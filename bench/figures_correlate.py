@@ -29,15 +29,24 @@ def correlate(found: dict[str, Any]) -> list[str]:
         )
         for one in found["topology"]
     ]
-    late, memory, runs = found["latency"], found["memory"], found["storm"]
+    memory, runs = found["memory"], found["storm"]
     storms = {name: ", ".join(f"{one['alerts_per_second'] / 1000:.0f}k/s" for one in runs[name]) for name in runs}
     worker = [
         (
-            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s",
+            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s, {_workers(late)}",
             ", ".join(f"{name} {late[topic][f'{name}_ms']:.1f} ms" for name in ("p50", "p90", "p99")),
             wanted,
         )
+        for late in found["latency"]
         for topic, wanted in (("alerts.enriched", ""), ("alerts.correlated", "p99 < 100 ms"))
+    ]
+    worker += [
+        (
+            f"processor time of a change, {_workers(late)}",
+            ", ".join(f"{agents} {cpu:.0f} µs" for agents, cpu in _used(late)),
+            "",
+        )
+        for late in found["latency"]
     ]
     worker += [
         ("storm, ingest agent alone, no scores", storms["alone"], ""),
@@ -64,7 +73,18 @@ def correlate(found: dict[str, Any]) -> list[str]:
         "",
         *table(("nodes", "control records", "to set", "memory", "a change"), topology),
         "",
-        "A worker with both agents, with broker, producer and reader on the same machine:",
+        "Workers beside broker, producer and reader on one machine; one with both agents where nothing is said:",
         "",
         *table(("what", "measured", "wanted"), worker),
+    ]
+
+
+def _workers(late: dict[str, Any]) -> str:
+    return "one worker" if len(late["workers"]) == 1 else "a worker for each agent"
+
+
+def _used(late: dict[str, Any]) -> list[tuple[str, float]]:
+    return [
+        (agents.replace(",", " and "), cpu)
+        for agents, cpu in zip(late["workers"], late["cpu_us_per_change"], strict=True)
     ]

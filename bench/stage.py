@@ -75,11 +75,11 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Start a broker in a folder of its own; both are gone when the block ends."""
+def stage(*, for_long: bool = False) -> Iterator[Stage]:
+    """Start a broker in a folder of its own, as for a second or `for_long`; both are gone when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="core-alerts-bench-"))
     try:
-        running = dev_broker.start(folder)
+        running = dev_broker.start(folder, for_long=for_long)
         made = Stage(running.bootstrap, folder)
         made.fresh_topics()
         yield made

@@ -57,12 +57,14 @@ def start(
     progress: Callable[[str], None] = lambda _: None,
     properties: Mapping[str, str] = _NOTHING,
     listeners: Mapping[str, str] = _NOTHING,
+    for_long: bool = False,
 ) -> Broker:
     """Return the broker of `data_dir`, started if it does not run, once it answers.
 
     A data directory keeps its ports and its data across restarts. `listeners` adds listeners (name → security
     protocol, such as SASL_SSL) and `properties` settings of Kafka's; both count when the broker is started, and
-    neither changes one that already runs. Raises InfrastructureError where jars, Java or the broker fail.
+    neither changes one that already runs. One that is to run `for_long` is slower for its first minute, and then faster
+    than others. Raises InfrastructureError where jars, Java or the broker fail.
     """
     home = Home.of(data_dir)
     _make(home)
@@ -82,7 +84,7 @@ def start(
         progress(
             f"Starting Apache Kafka {record.kafka} (Java {java.release}) on {HOST}:{ports.client}, data in {home.root}"
         )
-        record = _launch(home, record, kafka_command(java.path, jars, home))
+        record = _launch(home, record, kafka_command(java.path, jars, home, for_long=for_long))
         try:
             _await_answer(home, record)
         except InfrastructureError:

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 _FORMAT_TIMEOUT_S = 60
 _ANSWER_TIMEOUT_S = 5.0
 
-# The quick compiler alone: on two cores the thorough one takes half of one for the first minutes of a broker's life,
-# which is often all of it, and what it makes of it afterwards is no faster here.
 _SERVER_OPTIONS = (
     "-Xms256m",
     "-Xmx512m",
-    "-XX:TieredStopAtLevel=1",
     "-XX:+UseG1GC",
     "-XX:MaxGCPauseMillis=20",
     "-XX:+ExitOnOutOfMemoryError",
 )
+# The quick compiler alone: on two cores the thorough one takes half of one for the first minute of a broker's life,
+# which is often all of it. After that it saves a third of what the broker takes.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 # A program of a second: only the quick compiler, and the collector that starts no threads.
-_TOOL_OPTIONS = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+_TOOL_OPTIONS = ("-Xmx128m", _QUICK_COMPILER, "-XX:+UseSerialGC")
 
 
 def java_environment() -> dict[str, str]:
@@ -41,10 +41,10 @@ def java_environment() -> dict[str, str]:
     return {"LANG": "C.UTF-8", **os.environ}
 
 
-def kafka_command(java: Path, jars: Sequence[Path], home: Home) -> list[str]:
-    """Return the command that runs the broker of `home`."""
+def kafka_command(java: Path, jars: Sequence[Path], home: Home, *, for_long: bool = False) -> list[str]:
+    """Return the command that runs the broker of `home`, compiled thoroughly where it is to run `for_long`."""
     crash_report = home.log.with_name("crash-%p.log")
-    options = [*_SERVER_OPTIONS, f"-XX:ErrorFile={crash_report}"]
+    options = [*_SERVER_OPTIONS, *(() if for_long else (_QUICK_COMPILER,)), f"-XX:ErrorFile={crash_report}"]
     return [*_java(java, jars, home, options), "kafka.Kafka", str(home.settings)]
 
 

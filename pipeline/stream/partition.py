@@ -21,11 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 
+from pipeline.stream.outbox import Outbox
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.schemas.records import Output
-    from pipeline.stream.producing import BatchProducer, Sent
+    from pipeline.stream.outbox import Leaving
+    from pipeline.stream.producing import BatchProducer
     from pipeline.stream.runtime import Observer
     from pipeline.stream.step import Step
     from pipeline.stream.store import PartitionStore
@@ -39,8 +42,9 @@ _UNCOMMITTED_OUTPUTS = 50_000
 _WORK_PER_CHECKPOINT = 12
 _LONGEST_INTERVAL = 10.0
 _STAGGER = 4
-# How many hand-overs of outputs may wait for the broker before reading does.
-_BATCHES_LEAVING = 4
+# How long a timer waits for a record whose own time rings it. Where records flow, one comes within milliseconds and
+# nothing need be sealed; where none comes, the wall clock rings it so much later.
+_PATIENCE_MS = 200
 # How often the group's offset is part of a transaction. The state has an offset of its own, which is what a partition
 # goes on from; the group's is for those who look at it, and takes two requests of five.
 _GROUP_OFFSET_SECONDS = 1.0
@@ -63,7 +67,7 @@ class _Snapshot:
 
     offset: int
     rows: Rows
-    sent: list[asyncio.Task[Sent]]  # at_least_once: on their way already
+    sent: list[Leaving]  # at_least_once: on their way already
     outputs: dict[str, list[Output]]  # exactly_once: part of the transaction
     reach: int  # how far the input may be processed before the next one
 
@@ -90,12 +94,10 @@ class PartitionTask:
         self._plan = plan
         self._store = store
         self._state_producer = state_producer
-        self._output_producer = output_producer
+        self._outbox = None if output_producer is None else Outbox(output_producer, on_failure, f"outputs-{number}")
         self._observer = observer
         self._on_failure = on_failure
         self._turn = asyncio.Lock()  # one batch, tick or snapshot at a time
-        self._sent: list[asyncio.Task[Sent]] = []  # in order: each begins when the one before has sent
-        self._last_sent: asyncio.Task[Sent] | None = None
         self._outputs: dict[str, list[Output]] = {}
         self._waiting = 0  # outputs in `_outputs`
         self._checkpoint: asyncio.Task[None] | None = None
@@ -185,11 +187,15 @@ class PartitionTask:
                 await self._checkpoint_if_free()
 
     async def pass_time(self, now_ms: int) -> None:
-        """Ring the timers that are due by `now_ms`, a wall clock time at which nothing was left to read."""
-        if self.step.next_timer_ms > now_ms:
+        """Ring the timers that are due by `now_ms`, a wall clock time at which nothing was left to read.
+
+        That needs a checkpoint first, for which the records of all partitions wait. So it is not done while records
+        come, whose own time rings the timers.
+        """
+        if self.step.next_timer_ms > now_ms - _PATIENCE_MS:
             return
         async with self._turn:
-            if self.step.next_timer_ms > now_ms:
+            if self.step.next_timer_ms > now_ms - _PATIENCE_MS:
                 return
             await self._seal(tick=True, now_ms=now_ms)
             self.step.advance(now_ms)
@@ -259,26 +265,11 @@ class PartitionTask:
         self.pending = True
         for topic, outputs in emitted.by_topic().items():
             self._observer.leaving(outputs)
-            if self._output_producer is not None:
-                await self._send(self._output_producer, topic, outputs)
+            if self._outbox is not None:
+                await self._outbox.put(topic, outputs)
             else:
                 self._outputs.setdefault(topic, []).extend(outputs)
                 self._waiting += len(outputs)
-
-    async def _send(self, producer: BatchProducer, topic: str, outputs: list[Output]) -> None:
-        """Let `outputs` leave behind those before them, without waiting for the broker while few are waiting."""
-        before = self._last_sent
-        if len(self._sent) >= _BATCHES_LEAVING:
-            await asyncio.wait([self._sent[-_BATCHES_LEAVING]])
-
-        async def after() -> Sent:
-            if before is not None:
-                await asyncio.wait([before])
-                before.result()  # what follows a failure does not leave
-            return await producer.send(topic, outputs)
-
-        self._last_sent = asyncio.create_task(after(), name=f"outputs-{self.number}")
-        self._sent.append(self._last_sent)
 
     async def _checkpoint_if_free(self) -> None:
         if self._checkpoint is not None and not self._checkpoint.done():
@@ -307,8 +298,9 @@ class PartitionTask:
         self._store.in_flight = rows
         self.step.shrink()
         self.step.report()
-        snapshot = _Snapshot(self.step.next_offset, rows, self._sent, self._outputs, self.step.reach)
-        self._sent, self._outputs, self._waiting = [], {}, 0
+        sent = [] if self._outbox is None else self._outbox.cut()
+        snapshot = _Snapshot(self.step.next_offset, rows, sent, self._outputs, self.step.reach)
+        self._outputs, self._waiting = {}, 0
         self._snapshot_at = time.monotonic()
         self._checkpoint_cost = time.thread_time() - started
         self.pending = False
@@ -317,7 +309,7 @@ class PartitionTask:
     async def _commit(self, snapshot: _Snapshot, *, tell_group: bool = False) -> None:
         started = time.monotonic()
         for leaving in snapshot.sent:
-            await (await leaving).delivered()
+            await leaving.delivered()
         producer, plan = self._state_producer, self._plan
         # Before the first record there is nothing to tell: the group goes on from wherever it is to begin.
         tell_group = plan.exactly_once and snapshot.offset > 0 and (tell_group or self._may_tell_group)

@@ -204,3 +204,20 @@ def test_a_restored_partition_tells_the_group_where_it_is_though_nothing_new_com
 
     asyncio.run(run())
     assert [one["group"] for one in producer.transactions] == [("g", 42)]
+
+
+def test_a_timer_waits_a_moment_for_a_record_that_rings_it_before_the_wall_clock_does(store: PartitionStore) -> None:
+    async def run() -> list[int]:
+        step = make_step()
+        producer: Any = TakingProducer()
+        task = PartitionTask(0, PLAN, step, store, producer, None, Deaf(), lambda _: None)
+        await task.take([firing(0, T0)])
+        due = step.next_timer_ms
+        rung = []
+        for now in (due, due + 199, due + 200):
+            await task.pass_time(now)
+            rung.append(step.progress.stream_ms)
+        return [at - due for at in rung[1:]] + [rung[0] - T0]
+
+    before, rung, untouched = asyncio.run(run())
+    assert (before < 0, rung, untouched) == (True, 200, 0)
