@@ -61,7 +61,7 @@ class Journal(Generic[Entry]):
         self._decode_part = msgspec.msgpack.Decoder(tuple[int, list[bytes]]).decode
         self._parts: dict[str, _Part] = {}
         self._number = 0
-        self._changed: set[str] = set()
+        self._changed: dict[str, None] = {}  # in the order in which something happened to them: any run writes the same
         self._due: set[str] = set()
 
     def load(self) -> Iterator[tuple[str, bytes | None, list[Entry]]]:
@@ -108,13 +108,13 @@ class Journal(Generic[Entry]):
             # Not all tenants of a partition at once.
             part = self._parts[tenant] = _Part([], 0, now - crc32(tenant.encode()) % self._longest, [])
         part.new.append(self._encode(entry))
-        self._changed.add(tenant)
+        self._changed[tenant] = None
 
     def write_whole(self, tenant: str) -> None:
         """See to it that the next snapshot holds all of a tenant: something happened to it that is no entry."""
         self._parts.setdefault(tenant, _Part([], 0, 0, []))
         self._due.add(tenant)
-        self._changed.add(tenant)
+        self._changed[tenant] = None
 
     def snapshot(self, rows: Rows, whole_of: Callable[[str], bytes], now: int) -> None:
         """Add to `rows` what happened since the last snapshot, or all of a tenant where it is time for that."""

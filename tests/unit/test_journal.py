@@ -132,3 +132,14 @@ def test_a_row_of_another_release_is_refused_with_what_to_do() -> None:
     store = DictStore({keys.known("acme"): b"\x93\x09\x00\xc4\x00"})
     with pytest.raises(InfrastructureError, match="its version is 9"):
         Sums(store)
+
+
+def test_rows_are_written_in_the_order_in_which_something_happened_so_that_any_run_writes_the_same() -> None:
+    one, tenants = Sums(DictStore()), [f"tenant-{number}" for number in range(12)]
+    for tenant in tenants:
+        one.tell(tenant, 1)
+    one.checkpoint(T0 + LONGEST)  # all of them as a whole
+    for tenant in reversed(tenants):
+        one.tell(tenant, 1, T0 + LONGEST)
+    numbered = [keys.journal(tenant, number) for number, tenant in enumerate(reversed(tenants), 1)]
+    assert list(one.checkpoint(T0 + LONGEST)) == numbered
