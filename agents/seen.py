@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pipeline.domain.correlation.seen import Seen
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Rejection
-from pipeline.domain.severity import LABELS, severity_of
+from pipeline.domain.severity import severity_of
 from pipeline.domain.timestamps import to_ms
 
 if TYPE_CHECKING:
     from pipeline.schemas.changes import Told
-
-_RANKS: Final = {label: rank for rank, label in enumerate(LABELS)}
 
 
 def seen_of(told: Told, at: int) -> Seen:
@@ -22,9 +20,7 @@ def seen_of(told: Told, at: int) -> Seen:
     Raises:
         RejectedRecordError: if it says something that the ingest agent never says.
     """
-    severity = _RANKS.get(told.severity)
-    if severity is None:
-        severity = severity_of(told.severity)
+    severity = severity_of(told.severity)
     starts_at = to_ms(told.starts_at)
     if severity is None or starts_at is None:
         raise RejectedRecordError(

@@ -1,6 +1,6 @@
 """The correlate agent: what a change costs it, how late its incidents are, and what it takes from a worker.
 
-python -m bench.correlate              # about ten minutes; writes bench/results/correlate.json and its picture
+python -m bench.correlate              # about a quarter of an hour; writes bench/results/correlate.json and its picture
 python -m bench.correlate --quick      # everything with small numbers, to try it out; writes nothing
 python -m bench.correlate --no-broker  # what needs no broker; writes nothing
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench import correlate_broker as on_broker
 from bench import correlate_step as steps
 from bench import report
+from bench.figures_correlate import workers_of
 from bench.stage import stage
 
 if TYPE_CHECKING:
@@ -79,8 +80,10 @@ def with_broker(sizes: Sizes) -> dict[str, Any]:
     late = []
     for workers in ((on_broker.BOTH,), on_broker.EACH):
         with stage(for_long=True) as on:
-            what = "latency, " + ("one worker" if len(workers) == 1 else "a worker for each agent")
-            late.append(noted(what, partial(on_broker.latency, on, workers, sizes.warm_up_s, sizes.measured_s)))
+            what = workers_of(workers)
+            late.append(
+                noted(f"latency, {what}", partial(on_broker.latency, on, workers, sizes.warm_up_s, sizes.measured_s))
+            )
     with stage() as on:
         storm = noted("storms", partial(on_broker.storm, on, sizes.rounds, sizes.storm))
         memory = noted("memory", partial(on_broker.resident, on, sizes.few_tenants, sizes.many_tenants))
@@ -127,9 +130,11 @@ def show(found: dict[str, Any]) -> None:
     ]
     if "latency" in found:
         for late in found["latency"]:
-            who = f"{len(late['workers'])} worker{'s' * (len(late['workers']) > 1)}"
             for topic in ("alerts.enriched", "alerts.correlated"):
-                rows += [(f"{who}, {topic}, {name}", late[topic][key]) for name, key in LATENCIES.items()]
+                rows += [
+                    (f"{workers_of(late['workers'])}, {topic}, {name}", late[topic][key])
+                    for name, key in LATENCIES.items()
+                ]
         for name, title in (("alone", "storm, ingest alone, no scores"), ("with_all", "storm, both agents and scores")):
             rows.append((f"{title}, alerts/s", median(one["alerts_per_second"] for one in found["storm"][name])))
         rows.append(("of that lost", found["lost"]))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.figures_models import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def correlate(found: dict[str, Any]) -> list[str]:
@@ -33,7 +36,8 @@ def correlate(found: dict[str, Any]) -> list[str]:
     storms = {name: ", ".join(f"{one['alerts_per_second'] / 1000:.0f}k/s" for one in runs[name]) for name in runs}
     worker = [
         (
-            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s, {_workers(late)}",
+            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s, "
+            f"{workers_of(late['workers'])}",
             ", ".join(f"{name} {late[topic][f'{name}_ms']:.1f} ms" for name in ("p50", "p90", "p99")),
             wanted,
         )
@@ -42,7 +46,7 @@ def correlate(found: dict[str, Any]) -> list[str]:
     ]
     worker += [
         (
-            f"processor time of a change, {_workers(late)}",
+            f"processor time of a change, {workers_of(late['workers'])}",
             ", ".join(f"{agents} {cpu:.0f} µs" for agents, cpu in _used(late)),
             "",
         )
@@ -79,8 +83,9 @@ def correlate(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _workers(late: dict[str, Any]) -> str:
-    return "one worker" if len(late["workers"]) == 1 else "a worker for each agent"
+def workers_of(workers: Sequence[str]) -> str:
+    """Say who works, of the agents of each worker."""
+    return "one worker" if len(workers) == 1 else "a worker for each agent"
 
 
 def _used(late: dict[str, Any]) -> list[tuple[str, float]]:

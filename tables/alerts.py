@@ -173,9 +173,7 @@ class AlertTable:
     def put_body(self, alert: Alert, body: Body) -> None:
         """Keep what the sender said of a known alert."""
         self._bodies[alert.key] = body
-        if not alert.dirty:  # as in `touch`
-            alert.dirty = True
-            self.dirty.append(alert)
+        self.touch(alert)
 
     def body(self, key: bytes) -> Body:
         """Return what the sender said of the alert at `key`."""

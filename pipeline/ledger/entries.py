@@ -15,7 +15,7 @@ from pipeline.domain.change import Change
 from pipeline.domain.reasons import Told
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import own
-from pipeline.schemas.enriched import Decision
+from pipeline.schemas.enriched import Decision, Quantiles
 from pipeline.schemas.raw import FIRING
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -32,17 +32,10 @@ class ScoreReason(msgspec.Struct, frozen=True, gc=False):
     distance: float
 
 
-class Ends(msgspec.Struct, frozen=True, gc=False):
-    """After how many seconds it will have ended, in 50 and in 90 % of cases."""
-
-    p50: float
-    p90: float
-
-
 class Expected(msgspec.Struct, frozen=True, gc=False):
     """What was expected of an alert that began."""
 
-    resolved_in_s: Ends | None = None
+    resolved_in_s: Quantiles | None = None
 
 
 class EnrichedRecord(msgspec.Struct, frozen=True, gc=False):

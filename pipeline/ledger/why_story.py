@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.ledger.entries import Ends
 from pipeline.ledger.why_incidents import IncidentSaid
+from pipeline.schemas.enriched import Quantiles
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Happening(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
     decisions: tuple[Said, ...]
     scores: dict[str, float] = {}
-    resolved_in_s: Ends | None = None
+    resolved_in_s: Quantiles | None = None
     """After how many seconds it was expected to have ended; None: nothing was known."""
 
 

@@ -189,8 +189,8 @@ class PartitionTask:
     async def pass_time(self, now_ms: int) -> None:
         """Ring the timers that are due by `now_ms`, a wall clock time at which nothing was left to read.
 
-        That needs a checkpoint first, for which the records of all partitions wait. So it is not done while records
-        come, whose own time rings the timers.
+        With at_least_once that needs a checkpoint first, for which the records of all partitions wait. So it is not
+        done while records come, whose own time rings the timers.
         """
         if self.step.next_timer_ms > now_ms - _PATIENCE_MS:
             return

@@ -13,7 +13,7 @@ from pipeline.stream.outbox import Outbox
 from pipeline.stream.producing import Sent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 REFUSED = InfrastructureError("the broker is away")
 
@@ -38,6 +38,15 @@ def outputs(*values: str) -> list[Output]:
     return [Output(b"acme", value.encode(), [], 0, 0) for value in values]
 
 
+async def busy(on_failure: Callable[[BaseException], None] = lambda _: None) -> tuple[SlowProducer, Outbox]:
+    """Return a producer that is busy with the output "a", and the outbox that it came from."""
+    producer = SlowProducer()
+    outbox = Outbox(producer, on_failure)
+    await outbox.put("changes", outputs("a"))
+    await turns()
+    return producer, outbox
+
+
 async def turns() -> None:
     """Let everything go as far as it can."""
     for _ in range(10):
@@ -46,10 +55,7 @@ async def turns() -> None:
 
 def test_what_comes_while_the_producer_is_busy_leaves_together_and_in_order() -> None:
     async def run() -> list[tuple[str, str]]:
-        producer = SlowProducer()
-        outbox = Outbox(producer, lambda _: None)
-        await outbox.put("changes", outputs("a"))
-        await turns()
+        producer, outbox = await busy()
         await outbox.put("changes", outputs("b", "c"))
         await outbox.put("dead", outputs("x"))
         await outbox.put("changes", outputs("d"))
@@ -63,10 +69,7 @@ def test_what_comes_while_the_producer_is_busy_leaves_together_and_in_order() ->
 
 def test_what_was_put_before_a_cut_is_delivered_without_what_comes_after_it() -> None:
     async def run() -> list[tuple[str, str]]:
-        producer = SlowProducer()
-        outbox = Outbox(producer, lambda _: None)
-        await outbox.put("changes", outputs("a"))
-        await turns()
+        producer, outbox = await busy()
         await outbox.put("changes", outputs("b"))
         before = outbox.cut()
         await outbox.put("changes", outputs("c"))
@@ -83,11 +86,9 @@ def test_what_was_put_before_a_cut_is_delivered_without_what_comes_after_it() ->
 
 def test_after_a_failure_nothing_leaves_and_everybody_is_told() -> None:
     async def run() -> tuple[list[BaseException], list[tuple[str, str]]]:
-        producer, failures = SlowProducer(), list[BaseException]()
+        failures: list[BaseException] = []
+        producer, outbox = await busy(failures.append)
         producer.refuses = True
-        outbox = Outbox(producer, failures.append)
-        await outbox.put("changes", outputs("a"))
-        await turns()
         await outbox.put("changes", outputs("b"))
         waiting = outbox.cut()
         producer.let.release()
@@ -108,10 +109,7 @@ def test_after_a_failure_nothing_leaves_and_everybody_is_told() -> None:
 
 def test_whoever_puts_more_than_may_wait_waits_until_it_has_left() -> None:
     async def run() -> bool:
-        producer = SlowProducer()
-        outbox = Outbox(producer, lambda _: None)
-        await outbox.put("changes", outputs("a"))
-        await turns()
+        producer, outbox = await busy()
         putting = asyncio.create_task(outbox.put("changes", outputs("b") * 5_000))
         await turns()
         waited = not putting.done()

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from pipeline.domain.errors import ConfigurationError
-from pipeline.ledger.entries import Ends
 from pipeline.ledger.rule_versions import RuleVersions
 from pipeline.ledger.why import names_rules, tell
 from pipeline.ledger.why_search import Search, Wanted
 from pipeline.ledger.why_text import choices, story_lines
 from pipeline.schemas.control_records import ControlKey, new_record
+from pipeline.schemas.enriched import Quantiles
 from pipeline.schemas.own import SOURCE
 from tests.ledger_records import FIRST_SEEN, MINUTE, OWN_ALERT, SECOND, SIX, change, entries, own_change
 
@@ -114,7 +114,7 @@ def test_an_alert_that_begins_is_told_with_how_soon_it_was_expected_to_end() -> 
         "2026-11-23T06:01:00Z  reopened, warning, 1×: shown",
         "    It fires again, soon after its end.",
     ]
-    assert [one.resolved_in_s for one in story(known, unknown).happenings] == [Ends(90.0, 7200.0), None]
+    assert [one.resolved_in_s for one in story(known, unknown).happenings] == [Quantiles(90.0, 7200.0), None]
 
 
 def test_an_alert_that_fires_is_told_with_what_hides_it_now() -> None:

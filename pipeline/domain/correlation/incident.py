@@ -93,19 +93,21 @@ class Incident(msgspec.Struct):
 
     def recall(self) -> list[str]:
         """Return the hidden members to tell of, now that the incident is serious: each once, and not hundreds."""
-        found = [one for one in self.hidden if self._is_to_be_recalled(self.members[one])]
+        found = []
+        for one in self.hidden:
+            member = self.members[one]
+            if self._is_to_be_recalled(member):
+                self.recalled[one] = None
+                self.hiders.update(dict.fromkeys(member.suppressed_by))
+                found.append(one)
         self.hidden.clear()
         return found
 
     def _is_to_be_recalled(self, member: Member) -> bool:
         if member.fingerprint in self.recalled:
             return False
-        hiders = [one for one in member.suppressed_by if one not in self.hiders]
-        if len(self.recalled) >= RECALLS and (not hiders or len(self.hiders) >= _HIDERS_KEPT):
-            return False
-        self.recalled[member.fingerprint] = None
-        self.hiders.update(dict.fromkeys(hiders))
-        return True
+        is_hidden_anew = len(self.hiders) < _HIDERS_KEPT and any(one not in self.hiders for one in member.suppressed_by)
+        return len(self.recalled) < RECALLS or is_hidden_anew
 
     def note_name(self, name: str, at: int, fingerprint: str) -> None:
         """Remember that `name` was seen."""

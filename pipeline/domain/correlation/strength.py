@@ -228,12 +228,7 @@ class Signals:
         self._against = against or {}
         ranked = []
         for incident, heard in self._found.items():
-            pause = min([one[1] for one in heard.values()])
-            shortest = fade(pause, gap)
-            apart = 1.0
-            for strength, lag, _, _ in heard.values():
-                apart *= 1.0 - strength * (shortest if lag == pause else fade(lag, gap)) / shortest
-            strength = (1.0 - apart) * shortest
+            strength = _together(heard, gap)
             if against and incident in against:
                 strength *= 0.25 ** against[incident]
             ranked.append((-strength, incident))
@@ -253,11 +248,7 @@ class Signals:
         if strongest >= labels[0]:
             return match
         heard = {**match.heard, "labels": (strongest, *labels[1:])}
-        shortest = fade(min([one[1] for one in heard.values()]), self._gap)
-        apart = 1.0
-        for strength, lag, _, _ in heard.values():
-            apart *= 1.0 - strength * fade(lag, self._gap) / shortest
-        strength = (1.0 - apart) * shortest * 0.25 ** self._against.get(match.incident, 0)
+        strength = _together(heard, self._gap) * 0.25 ** self._against.get(match.incident, 0)
         return Match(match.incident, strength, heard)
 
     def links(self, match: Match) -> tuple[Link, ...]:
@@ -268,3 +259,13 @@ class Signals:
         ]
         links.sort(key=lambda one: -one.strength)
         return tuple(links)
+
+
+def _together(heard: Mapping[str, Heard], gap: int) -> float:
+    """Return how strongly all signals of an incident together say that an alert belongs to it."""
+    pause = min([one[1] for one in heard.values()])
+    shortest = fade(pause, gap)
+    apart = 1.0
+    for strength, lag, _, _ in heard.values():
+        apart *= 1.0 - strength * (shortest if lag == pause else fade(lag, gap)) / shortest
+    return (1.0 - apart) * shortest
