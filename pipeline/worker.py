@@ -48,7 +48,6 @@ def run_worker(settings: Settings, agents: Sequence[str] = (composition.INGEST,)
         ],
     )
     gc.set_threshold(*_GC_THRESHOLD)
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     with held(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, agents))
 

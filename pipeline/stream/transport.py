@@ -19,6 +19,7 @@ from faust.types.tuples import TP, ConsumerMessage
 
 from pipeline.domain.errors import InfrastructureError
 from pipeline.stream.fetching import Fetched, fetch_plain_records
+from pipeline.stream.same_loop import SameLoopService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -142,8 +143,8 @@ class BatchTopic(faust.Topic):
         self.decode = decode
 
 
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to the broker."""
+class BatchConsumerThread(SameLoopService, driver.AIOKafkaConsumerThread):
+    """What talks to the broker; Faust's name for it is all that is left of the thread."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         fetch_plain_records()
@@ -182,11 +183,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             return None
         if state is None or not state.has_valid_position or state.highwater is None or state.timestamp is None:
             return None
-        # This is another thread's object. The time first and the end last: an answer that comes in between makes
-        # the partition look less caught up than it is, never more.
-        fetched_at = state.timestamp
-        position = state.position
-        return FetchState(position, state.highwater, fetched_at)
+        return FetchState(state.position, state.highwater, state.timestamp)
 
     def pace(self, brought: int) -> None:
         """Say how the next fetch is to be answered: after so many records at once, or when some have gathered."""

@@ -28,8 +28,9 @@ from faust.tables.recovery import Recovery
 from faust.transport.conductor import Conductor, ConductorCompiler
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage, Message
+from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 
-from pipeline.stream import engine, fetching, recovery, table, transport
+from pipeline.stream import engine, fetching, recovery, same_loop, table, transport
 from tests.record_batches import built
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -142,6 +143,54 @@ CONTRACTS = [
     Contract(
         driver.AIOKafkaConsumerThread, "highwaters", "self partitions", None, "transport.BatchConsumer.perform_seek"
     ),
+    # -- the thread that it has with Faust, and not here
+    Contract(
+        ServiceThread,
+        "__init__",
+        "self executor loop thread_loop Worker kwargs",
+        "e3c83a2dd0ff27d0",
+        "same_loop.SameLoopService.__init__",
+    ),
+    Contract(
+        ServiceThread,
+        "start",
+        "self",
+        "e75718b2546dac08",
+        "same_loop.NoThread.start, which is called instead of a thread's",
+    ),
+    Contract(
+        ServiceThread, "_start_thread", "self", "4e1c14cc6f27e2c5", "same_loop.NoThread.start, which takes its place"
+    ),
+    Contract(
+        ServiceThread,
+        "_serve",
+        "self",
+        "eec694d5cfec5add",
+        "same_loop.NoThread: what is served, and what is cleaned up after it",
+    ),
+    Contract(ServiceThread, "stop", "self", "3c133a69939b7eba", "same_loop.SameLoopService.stop, which waits after it"),
+    Contract(
+        ServiceThread,
+        "_shutdown_thread",
+        "self",
+        "ca4662366a9c9364",
+        "same_loop.NoThread.over: what is still to come then",
+    ),
+    Contract(
+        ServiceThread,
+        "_gather_remaining_tasks",
+        "self",
+        "74514febf7baaaab",
+        "same_loop.SameLoopService._gather_remaining_tasks, which takes its place",
+    ),
+    Contract(
+        QueueServiceThread,
+        "call_thread",
+        "self fun args kwargs",
+        "2946b7e459bd1ea1",
+        "same_loop.SameLoopService.call_thread, which takes its place",
+    ),
+    Contract(WorkerThread, "stop", "self", "e9b273ada961a2eb", "same_loop.NoThread.stop, which takes its place"),
     # -- Faust's own producer
     Contract(
         driver.Producer, "_settings_default", "self", "843824f5e6d5b989", "transport.SecureProducer._settings_default"
@@ -370,6 +419,7 @@ def test_a_method_does_what_it_did(contract: Contract) -> None:
 OVERRIDES = [
     (transport.BatchConsumer, driver.Consumer, {"handed_over"}),
     (transport.BatchConsumerThread, driver.AIOKafkaConsumerThread, {"fetch_state"}),
+    (same_loop.SameLoopService, QueueServiceThread, set()),
     (transport.BatchTopic, faust.Topic, set()),
     (transport.BatchMessage, ConsumerMessage, set()),
     (transport.SecureProducer, driver.Producer, set()),
@@ -447,6 +497,7 @@ PACKAGES = {"faust", "mode", "aiokafka"}
         ),
         (subscription_state.TopicPartitionState, "_position highwater timestamp"),
         (mode.Service, "_stopped _crashed"),
+        (ServiceThread, "_thread Worker"),
         (faust.App, "conf tables assignor consumer_generation_id"),
     ],
 )
