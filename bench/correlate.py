@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench import correlate_broker as on_broker
 from bench import correlate_step as steps
 from bench import report
-from bench.figures_correlate import workers_of
+from bench.figures_correlate import run_of, workers_of
 from bench.stage import stage
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Sizes:
     alerts: int = 20_000
     warm_up_s: float = on_broker.WARM_UP_S
     measured_s: float = on_broker.MEASURED_S
-    rounds: int = 3
+    rounds: int = 5
     storm: int = on_broker.STORM
     few_tenants: int = 10
     many_tenants: int = 500
@@ -78,12 +78,10 @@ def without_broker(sizes: Sizes) -> dict[str, Any]:
 def with_broker(sizes: Sizes) -> dict[str, Any]:
     """Return what a worker does with both agents."""
     late = []
-    for workers in ((on_broker.BOTH,), on_broker.EACH):
+    for workers, in_step in (((on_broker.BOTH,), False), (on_broker.EACH, False), ((on_broker.BOTH,), True)):
         with stage(for_long=True) as on:
-            what = workers_of(workers)
-            late.append(
-                noted(f"latency, {what}", partial(on_broker.latency, on, workers, sizes.warm_up_s, sizes.measured_s))
-            )
+            measure = partial(on_broker.latency, on, workers, sizes.warm_up_s, sizes.measured_s, in_step=in_step)
+            late.append(noted(f"latency, {workers_of(workers, in_step=in_step)}", measure))
     with stage() as on:
         storm = noted("storms", partial(on_broker.storm, on, sizes.rounds, sizes.storm))
         memory = noted("memory", partial(on_broker.resident, on, sizes.few_tenants, sizes.many_tenants))
@@ -131,10 +129,7 @@ def show(found: dict[str, Any]) -> None:
     if "latency" in found:
         for late in found["latency"]:
             for topic in ("alerts.enriched", "alerts.correlated"):
-                rows += [
-                    (f"{workers_of(late['workers'])}, {topic}, {name}", late[topic][key])
-                    for name, key in LATENCIES.items()
-                ]
+                rows += [(f"{run_of(late)}, {topic}, {name}", late[topic][key]) for name, key in LATENCIES.items()]
         for name, title in (("alone", "storm, ingest alone, no scores"), ("with_all", "storm, both agents and scores")):
             rows.append((f"{title}, alerts/s", median(one["alerts_per_second"] for one in found["storm"][name])))
         rows.append(("of that lost", found["lost"]))

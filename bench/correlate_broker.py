@@ -47,10 +47,17 @@ class _Value(msgspec.Struct):
 _due_in: Final = msgspec.json.Decoder(_Value).decode
 
 
-def latency(on: Stage, workers: Sequence[str], warm_up_s: float = WARM_UP_S, measured_s: float = MEASURED_S) -> Found:
+def latency(
+    on: Stage,
+    workers: Sequence[str],
+    warm_up_s: float = WARM_UP_S,
+    measured_s: float = MEASURED_S,
+    *,
+    in_step: bool = False,
+) -> Found:
     """Return how long after it was due each change was readable, and what it made of an incident.
 
-    `workers` are the agents of each worker.
+    `workers` are the agents of each worker. `in_step`, for half a second all changes are openings, which cost the most.
     """
     context = multiprocessing.get_context("spawn")
     ready, done, found = context.Event(), context.Event(), context.Queue()
@@ -66,7 +73,7 @@ def latency(on: Stage, workers: Sequence[str], warm_up_s: float = WARM_UP_S, mea
         if not ready.wait(30):
             raise TimeoutError("the reader did not start")
         before = [worker.cpu_seconds() for worker in running]
-        late = produce(on.bootstrap, warm_up_s, measured_s)
+        late = produce(on.bootstrap, warm_up_s, measured_s, in_step=in_step)
         for worker in running:  # one that falls behind is waited for: what comes late is part of the figures
             wait_caught_up(worker)
         time.sleep(1.0)
@@ -82,6 +89,7 @@ def latency(on: Stage, workers: Sequence[str], warm_up_s: float = WARM_UP_S, mea
     return {
         **{topic: quantiles(sorted(latencies)) for topic, latencies in by_topic.items()},
         "workers": list(workers),
+        "in_step": in_step,
         "rate": RATE,
         "seconds": measured_s,
         "open_incidents": incidents,
@@ -90,7 +98,7 @@ def latency(on: Stage, workers: Sequence[str], warm_up_s: float = WARM_UP_S, mea
     }
 
 
-def produce(bootstrap: str, warm_up_s: float, measured_s: float) -> float:
+def produce(bootstrap: str, warm_up_s: float, measured_s: float, *, in_step: bool) -> float:
     """Send alerts when they are due, every one a change, and return by how many ms the worst of them was late.
 
     They are made before the first is due, so that making them takes nothing from the worker.
@@ -100,7 +108,7 @@ def produce(bootstrap: str, warm_up_s: float, measured_s: float) -> float:
     )
     total = int(RATE * (warm_up_s + measured_s))
     started = time.time() + total * _MAKING_S
-    made = due_alerts(total, started, warm_up_s)
+    made = due_alerts(total, started, warm_up_s, in_step=in_step)
     worst, number = 0.0, 0
     if time.time() > started:
         raise TimeoutError("the alerts were not made in time")
@@ -119,9 +127,9 @@ def produce(bootstrap: str, warm_up_s: float, measured_s: float) -> float:
     return worst * 1000
 
 
-def due_alerts(total: int, started: float, warm_up_s: float) -> list[tuple[bytes, bytes]]:
+def due_alerts(total: int, started: float, warm_up_s: float, *, in_step: bool) -> list[tuple[bytes, bytes]]:
     """Return alerts as tenant and value; the value says when it is due, 0 until the warm-up is over."""
-    troubles = Troubles(INCIDENTS, TENANTS)
+    troubles = Troubles(INCIDENTS, TENANTS, in_step=in_step)
     made = []
     for number in range(total):
         due = started + number / RATE

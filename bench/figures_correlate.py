@@ -36,8 +36,7 @@ def correlate(found: dict[str, Any]) -> list[str]:
     storms = {name: ", ".join(f"{one['alerts_per_second'] / 1000:.0f}k/s" for one in runs[name]) for name in runs}
     worker = [
         (
-            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s, "
-            f"{workers_of(late['workers'])}",
+            f"produce → readable in {topic}, {late['rate']:,} changes/s for {late['seconds']:.0f} s, {run_of(late)}",
             ", ".join(f"{name} {late[topic][f'{name}_ms']:.1f} ms" for name in ("p50", "p90", "p99")),
             wanted,
         )
@@ -46,7 +45,7 @@ def correlate(found: dict[str, Any]) -> list[str]:
     ]
     worker += [
         (
-            f"processor time of a change, {workers_of(late['workers'])}",
+            f"processor time of a change, {run_of(late)}",
             ", ".join(f"{agents} {cpu:.0f} µs" for agents, cpu in _used(late)),
             "",
         )
@@ -83,9 +82,15 @@ def correlate(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def workers_of(workers: Sequence[str]) -> str:
-    """Say who works, of the agents of each worker."""
-    return "one worker" if len(workers) == 1 else "a worker for each agent"
+def run_of(late: dict[str, Any]) -> str:
+    """Say who works in a measurement of latency, and on what."""
+    return workers_of(late["workers"], in_step=late.get("in_step", True))
+
+
+def workers_of(workers: Sequence[str], *, in_step: bool) -> str:
+    """Say who works, of the agents of each worker, and whether all incidents are in step."""
+    who = "one worker" if len(workers) == 1 else "a worker for each agent"
+    return f"{who}, incidents in step" if in_step else who
 
 
 def _used(late: dict[str, Any]) -> list[tuple[str, float]]:

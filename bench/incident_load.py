@@ -64,12 +64,24 @@ def changes_of(alerts: Iterable[Alert], scores: bool = True) -> Iterator[Change]
 class Troubles:
     """Incidents of some tenants, each of a service of its own: one alert of each fires all the time."""
 
-    def __init__(self, incidents: int, tenants: int = 20, labels: Callable[[int, int], str] | None = None) -> None:
-        """Make `incidents` in all; `labels` gives more labels, JSON that ends with a comma, of (incident, alert)."""
+    def __init__(
+        self,
+        incidents: int,
+        tenants: int = 20,
+        labels: Callable[[int, int], str] | None = None,
+        *,
+        in_step: bool = True,
+    ) -> None:
+        """Make `incidents` in all; `labels` gives more labels, JSON that ends with a comma, of (incident, alert).
+
+        `in_step`, all incidents get a new alert in the same round, all of these get worse in the next one and end in
+        the one after that; else each kind of change comes in every round.
+        """
         self.incidents = incidents
         self.tenants = balanced_tenants(min(tenants, incidents))
         self.rate = max(RATE, incidents)  # so that something happens in each incident every second or so
         self._labels = labels
+        self._in_step = in_step
         self._opened_at = BEGIN
 
     def opening(self) -> Iterator[Alert]:
@@ -92,6 +104,8 @@ class Troubles:
     def change(self, number: int, at: int, value: float = 0.0) -> Alert:
         """Return change `number` of the flow, at `at`."""
         incident, visit = number % self.incidents, number // self.incidents
+        if not self._in_step:
+            visit += incident % LIFE
         status, severity = _CHANGES[visit % LIFE]
         return self.alert(incident, 1 + visit // LIFE % (ALERTS - 1), at, status, severity, value)
 
