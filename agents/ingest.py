@@ -16,8 +16,9 @@ from agents.intake import Intake
 from agents.origins import Origins, came_from_of
 from agents.placed import Placed
 from agents.rates import Rates
+from agents.ringing import Ringing
 from agents.scoring import NONE, Scoring
-from agents.suppress.cause import RecordCause, TimerCause
+from agents.suppress.cause import RecordCause
 from agents.suppress.defaults import Defaults
 from agents.suppress.suppression import Suppression
 from agents.telling import Telling
@@ -27,7 +28,7 @@ from pipeline.domain.change import Change
 from pipeline.domain.correlation.bursts import PAUSE_MS
 from pipeline.domain.errors import RejectedRecordError
 from pipeline.domain.reasons import Unchanged
-from pipeline.domain.timers import TimerWheel, second_of
+from pipeline.domain.timers import TimerWheel
 from pipeline.domain.timestamps import to_ms
 from pipeline.schemas import raw
 from pipeline.schemas.identity import Arrivals
@@ -56,7 +57,6 @@ __all__ = ["DEAD_TOPIC", "ENRICHED_TOPIC", "RAW_TOPIC", "IngestStep"]
 _NO_LIMIT: Final = 1 << 62
 # Without a wall clock, a timestamp later than this (the year 9000) is still no time: nanoseconds, most often.
 _NO_TIME: Final = 221_845_392_000_000
-_LOOKED_AT_EVERY: Final = 24 * 3600 * 1000
 
 
 class IngestStep(Placed):
@@ -77,15 +77,16 @@ class IngestStep(Placed):
         on_report: Callable[[IngestStep, Tally], None] = lambda step, tally: None,
     ) -> None:
         self.periods = periods or Periods()
-        self.progress = Progress(topic, partition, partitions)
-        self._ringing = 0  # the time at which timers ring, on its way to that of the progress; 0: none do
+        stored, place = store.get(keys.PROGRESS), Progress(topic, partition, partitions)
+        self.is_fresh = stored is None
+        self.progress = place if stored is None else read_progress(stored, place)
         self._timers = TimerWheel()
         self.suppression = Suppression(
             store,
             self._timers,
             self,
             defaults or Defaults.switched_off(),
-            lambda: self._ringing or self.progress.stream_ms,
+            lambda: self._ringing.stream_ms,
             partition=partition,
             partitions=partitions,
         )
@@ -105,6 +106,17 @@ class IngestStep(Placed):
         self.rates = Rates(store, self._timers, self) if self._scoring is not None else None
         if self.rates is not None:
             self.suppression.on_minute = self.rates.count
+        self._ringing = Ringing(
+            self._timers,
+            self.progress,
+            self.periods,
+            alerts=self.alerts,
+            deliveries=self.deliveries,
+            suppression=self.suppression,
+            rates=self.rates,
+            telling=self._telling,
+            ruler=self,
+        )
         self._origins = Origins(store, self._telling, topic, partition, partitions)
         self._control = Intake(
             self.suppression.table,
@@ -116,14 +128,10 @@ class IngestStep(Placed):
         self._severities = Spellings()
         self._counted: set[str] = set()  # tenants of firing records that touched no alert, since the last snapshot
         self._many_changes = True  # in the batch before: what a record says beyond the contract is asked for them only
-        self.is_fresh = store.get(keys.PROGRESS) is None
-        self._restore(store)
+        if not self.is_fresh:
+            self._restore()
 
-    def _restore(self, store: RowStore) -> None:
-        stored = store.get(keys.PROGRESS)
-        if stored is None:
-            return
-        self.progress = read_progress(stored, self.progress)
+    def _restore(self) -> None:
         self.suppression.load(self.progress.stream_ms)
         self.alerts.load(self.suppression.note, self.suppression.may_remember)
         self.suppression.resume(self.progress.stream_ms)
@@ -155,88 +163,12 @@ class IngestStep(Placed):
 
     def advance(self, now_ms: int) -> None:
         """Let time pass to `now_ms`: ring every timer until then."""
-        self.progress.tick_ms = 0
-        before = self.progress.stream_ms
-        self.progress.stream_ms = max(before, now_ms)
-        for second, due in self._timers.due(now_ms):
-            # What came late may have been due long ago, and what that means for other alerts is decided by now.
-            self._ringing = max(second * 1000, before)
-            for key in due:
-                kind = key[:1]
-                if kind == keys.ALERT:
-                    self._ring(key, second)
-                elif kind == keys.DELIVERY:
-                    self.deliveries.expire(key, second * 1000)
-                elif kind == keys.TENANT:
-                    cause = TimerCause(self.progress.partition, second * 1000)
-                    self.suppression.agenda.ring(self.suppression.tenant(keys.tenant_of(key)), second, cause)
-                elif kind == keys.RATE and self.rates is not None:
-                    cause = TimerCause(self.progress.partition, second * 1000)
-                    self.rates.ring(keys.tenant_of(key), second, cause)
-                else:
-                    self.suppression.end_minute(second, TimerCause(self.progress.partition, second * 1000))
-        self._ringing = 0
+        self._ringing.advance(now_ms)
         self.apply_control()
 
     def _set_horizon(self) -> None:
         if self._wall_clock:
             self._horizon = self.progress.wall_ms + self.periods.skew
-
-    def _ring(self, key: bytes, second: int) -> None:
-        alert = self.alerts.find(key)
-        if alert is None or alert.timer != second:
-            return
-        now = second * 1000
-        if alert.steady_at and alert.steady_at <= now:
-            cause = TimerCause(self.progress.partition, now, late=self._late(alert, now))
-            self.suppression.settle_flapping(alert, self.alerts.body(key), cause, self._ringing, now)
-        change = lifecycle.pass_time(alert, now, self.periods)
-        if (
-            change is None
-            and not alert.open
-            and not alert.steady_at
-            and lifecycle.forgotten_at(alert, self.periods) <= now
-        ):
-            self.alerts.drop(key, alert)
-            return
-        if change is not None:
-            self._tell_of_time(alert, change, now)
-        self._arm(alert)
-
-    def _tell_of_time(self, alert: Alert, change: Change, now: int) -> None:
-        """Tell what time alone made of an alert."""
-        body = self.alerts.body(alert.key)
-        deadline = alert.ends_at if change is Change.EXPIRED and alert.ends_at is not None else now
-        cause = TimerCause(self.progress.partition, deadline, late=self._late(alert, now))
-        # A sender may give the same end again and again, so the end alone does not tell two lives apart.
-        timer = f"{alert.fingerprint}/{change.value}/{alert.last_seen}"
-        labels = raw.labels_in(body.labels)
-        if change is Change.REPEATED:
-            self.alerts.touch(alert)
-            ruling = self.suppression.standing(alert)
-            self._telling.change(alert, change, body, labels, ruling, cause.id_of(alert.tenant, timer), cause, now)
-            return
-        self.alerts.open_count -= 1
-        if alert.count > alert.tallied:
-            self._count_repeats(alert)  # it may be forgotten before the next snapshot
-        self.alerts.put_body(alert, body)
-        self._rule_and_tell(alert, change, body, labels, cause.id_of(alert.tenant, timer), cause, now)
-
-    def _late(self, alert: Alert, now: int) -> str:
-        """Return which alert came when the second that rings had passed."""
-        return alert.fingerprint if self._ringing > now else ""
-
-    def _arm(self, alert: Alert) -> None:
-        """See that somebody looks at an alert when time alone next means something to it, and once a day at least.
-
-        A timer that was armed stays in the wheel until its second: it must not be one a year from now.
-        """
-        self._arm_at(alert, lifecycle.due_at(alert, self.periods))
-
-    def _arm_at(self, alert: Alert, due: int) -> None:
-        latest = self.progress.stream_ms + _LOOKED_AT_EVERY
-        second = alert.timer = second_of(due if due < latest else latest)
-        self._timers.arm(second, alert.key)
 
     # -- records
 
@@ -328,7 +260,7 @@ class IngestStep(Placed):
                 if alert.count == alert.told_count + 1 or (
                     had_end if ends_at is None else ends_at <= alert.timer * 1000 - 1000
                 ):
-                    self._rearm(alert)
+                    self._ringing.rearm(alert)
                     ring_at = timers.next_ms
             else:
                 self._take(record, sent, arrivals, index, at, alert)
@@ -403,7 +335,7 @@ class IngestStep(Placed):
         else:
             self._processed(sent, severity)
             if alert.count > alert.tallied:
-                self._count_repeats(alert)  # before its severity changes
+                self.count_repeats(alert)  # before its severity changes
             was_open, before = alert.open, alert.last_event
             change = lifecycle.observe(alert, seen, self.periods)
             self.alerts.open_count += alert.open - was_open
@@ -420,7 +352,7 @@ class IngestStep(Placed):
                 self.alerts.touch(alert)
                 if self.periods.bursts and at >= before:
                     self._follow_burst(alert, at - before, cause, at)
-                self._rearm(alert)
+                self._ringing.rearm(alert)
                 return
             body = raw.body_of(sent, extra)
             if alert.name != sent.name:  # a sender's own fingerprint may come under another name
@@ -428,8 +360,8 @@ class IngestStep(Placed):
             self.alerts.put_body(alert, body)
         if alert.memo != arrivals.memos[index]:
             self.alerts.remember(arrivals.memos[index], alert)
-        self._rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change), cause, at)
-        self._rearm(alert)
+        self.rule_and_tell(alert, change, body, labels, cause.id_of(tenant, change), cause, at, progress.stream_ms)
+        self._ringing.rearm(alert)
 
     def _follow_burst(self, alert: Alert, pause: int, cause: RecordCause, at: int) -> None:
         """Tell of a repeat at once if a burst begins with it: correlation must hear of that."""
@@ -441,7 +373,7 @@ class IngestStep(Placed):
         labels, standing = raw.labels_in(body.labels), self.suppression.standing(alert)
         output_id = cause.id_of(tenant, Change.REPEATED)
         self._telling.change(alert, Change.REPEATED, body, labels, standing, output_id, cause, at, burst=burst)
-        self._rearm(alert)
+        self._ringing.rearm(alert)
 
     def _pulse(self, alert: Alert, labels: dict[str, str], record: Record, at: int) -> None:
         """Count a firing record, and see whether a storm begins with it."""
@@ -463,13 +395,7 @@ class IngestStep(Placed):
         status = raw.RESOLVED if sent.status == raw.RESOLVED else raw.FIRING
         self._telling.tally.processed[sent.tenant_id, severity, status] += 1
 
-    def _rearm(self, alert: Alert) -> None:
-        """See that somebody looks at an alert that was repeated as soon as that means something."""
-        due = lifecycle.due_at(alert, self.periods)
-        if not alert.timer or due <= alert.timer * 1000 - 1000:
-            self._arm_at(alert, due)
-
-    def _count_repeats(self, alert: Alert) -> None:
+    def count_repeats(self, alert: Alert) -> None:
         """Count the plain repeats that no tally has yet."""
         self._telling.tally.processed[alert.tenant, alert.severity, raw.FIRING] += alert.count - alert.tallied
         alert.tallied = alert.count
@@ -480,14 +406,21 @@ class IngestStep(Placed):
 
     # -- outputs
 
-    def _rule_and_tell(
-        self, alert: Alert, change: Change, body: Body, labels: dict[str, str], output_id: str, cause: Cause, at: int
+    def rule_and_tell(
+        self,
+        alert: Alert,
+        change: Change,
+        body: Body,
+        labels: dict[str, str],
+        output_id: str,
+        cause: Cause,
+        at: int,
+        stream_ms: int,
     ) -> None:
-        """Ask who suppresses a change, tell it, and then what it means for other alerts.
+        """Ask who suppresses a change at `at`, tell it, and then what it means for other alerts.
 
-        What is told of a record that comes late is told now, so the rules that hold now decide about it.
+        What is told of a record that comes late is told now, at `stream_ms`, so the rules that hold now decide.
         """
-        stream_ms = self._ringing or self.progress.stream_ms
         now = at if at > stream_ms else stream_ms
         scoring = self._scoring
         scores = NONE if scoring is None else scoring.score(alert, change, labels, body.source, at)
@@ -501,7 +434,7 @@ class IngestStep(Placed):
         lifecycle.tell(alert, at)
         output_id = cause.id_of(alert.tenant, f"{change.value}/{alert.fingerprint}")
         self._telling.change(alert, change, body, raw.labels_in(body.labels), ruling, output_id, cause, at)
-        self._rearm(alert)
+        self._ringing.rearm(alert)
 
     def tell_own(self, tenant: str, own: OwnAlert, cause: Cause, at: int) -> None:
         """Tell of an alert of the pipeline's own."""
