@@ -14,11 +14,12 @@ from pipeline.stream.table import RuntimeTable
 from pipeline.stream.transport import BatchTopic, BatchTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Iterable
     from pathlib import Path
 
     from faust.types.transports import TransportT
     from faust.types.tuples import TP
+    from mode.types import ServiceT
 
     from pipeline.stream.runtime import Runtime
     from pipeline.stream.transport import BatchMessage
@@ -76,6 +77,12 @@ class EngineApp(faust.App):
     def flow_control(self) -> FlowControlEvent:
         """Return the flow control of all streams."""
         return _LosslessFlow(loop=self.loop)
+
+    def on_init_dependencies(self) -> Iterable[ServiceT]:
+        """Return what starts with the app. Its own counters of every event are nobody's: see pipeline/telemetry.py."""
+        services = super().on_init_dependencies()
+        self.sensors.remove(self.monitor)
+        return services
 
     def _new_transport(self) -> TransportT:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -7,7 +7,8 @@ the consumer's position.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -15,6 +16,10 @@ from mode import Service
 
 if TYPE_CHECKING:
     from faust.types.tuples import TP
+
+# How often it is looked whether all has been applied, while something is being applied and while nothing is.
+_LOOK_SECONDS: Final = 0.02
+_IDLE_SECONDS: Final = 0.1
 
 
 class BatchRecovery(Recovery):
@@ -34,7 +39,7 @@ class BatchRecovery(Recovery):
     async def _slurp_changelogs(self) -> None:
         # Takes the place of the task that reads changelog events from a queue: there are none.
         while not self.should_stop:
-            await self.sleep(0.02)
+            await asyncio.sleep(_LOOK_SECONDS if self.in_recovery else _IDLE_SECONDS)
             if self.in_recovery and self.active_highwaters and not self.need_recovery():
                 self._set_recovery_ended()
                 self.signal_recovery_end.set()

@@ -8,6 +8,7 @@ never an acknowledgement; and changelogs are restored by the chunk without passi
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import aiokafka
@@ -253,7 +254,9 @@ class BatchConsumer(driver.Consumer):
         inputs = [tp for tp in self._active_partitions or () if tp.topic in feed.input_topics]
         while self.flow_active and not self.should_stop and self._is_waiting(inputs):
             feed.taken.clear()
-            await self.wait(feed.taken.wait(), timeout=_WAIT_SECONDS)
+            with suppress(TimeoutError):  # a flow that is stopped takes nothing
+                async with asyncio.timeout(_WAIT_SECONDS):
+                    await feed.taken.wait()
 
     def _is_waiting(self, inputs: Iterable[TP]) -> bool:
         channels_of = self.app.topics._tp_index

@@ -280,6 +280,13 @@ CONTRACTS = [
     Contract(Store, "apply_changelog_batch", "self batch to_key to_value", None, "table.RuntimeStore"),
     Contract(Store, "reset_state", "self", None, "table.RuntimeStore.reset_state"),
     # -- the application
+    Contract(
+        faust.App,
+        "on_init_dependencies",
+        "self",
+        "b3562618f2d2f33c",
+        "engine.EngineApp.on_init_dependencies, which takes the monitor out that this one adds",
+    ),
     Contract(faust.App, "_new_transport", "self", None, "engine.EngineApp._new_transport"),
     Contract(faust.App, "_new_producer_transport", "self", None, "engine.EngineApp._new_producer_transport"),
     # -- aiokafka: reading
@@ -498,7 +505,7 @@ PACKAGES = {"faust", "mode", "aiokafka"}
         (subscription_state.TopicPartitionState, "_position highwater timestamp"),
         (mode.Service, "_stopped _crashed"),
         (ServiceThread, "_thread Worker"),
-        (faust.App, "conf tables assignor consumer_generation_id"),
+        (faust.App, "conf tables assignor consumer_generation_id sensors monitor"),
     ],
 )
 def test_every_attribute_that_is_touched_is_there(owner: Any, attributes: str) -> None:
