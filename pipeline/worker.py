@@ -93,9 +93,9 @@ def _failure(app: App) -> BaseException | None:
 
 
 async def _start(app: App) -> BaseException | None:
-    """Start the engines; return what prevented it."""
+    """Start the engines, what reads changes before what makes them; return what prevented it."""
     try:
-        for agent in app.agents:
+        for agent in reversed(app.agents):
             await agent.engine.start()
             agent.runtime.consumer = agent.engine.consumer
     except Exception as error:  # noqa: BLE001 - told to the operator by the caller, with the exit code
