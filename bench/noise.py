@@ -3,21 +3,24 @@
 python -m bench.noise [FOLDER]    # of .jsonl or .jsonl.gz, one scenario a file, by time
 
 Noise: a model learns one scenario and judges another, frozen or going on with labels that come an hour late. Beside it
-stands the smoothed rate of each rule. Alert stream: every change is scored before it is learned. Beside it stand the
-z-score of the rate and half-space trees over the features that are usual for them.
+stands the smoothed rate of each rule. Outcomes: what became of an alert counts a little of an opinion. Alert stream:
+every change is scored before it is learned. Beside it stand the z-score of the rate and half-space trees over the
+features that are usual for them.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import sys
 import time
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from datetime import datetime
 from itertools import permutations, product
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -42,6 +45,7 @@ FOLDER = ROOT.parent / "shared" / "data" / "ait_ads"
 LATE_MS = 3_600_000
 PRIOR, THRESHOLD = 0.01, 0.001  # of the baseline
 MINUTES = 5
+OUTCOME_WEIGHT = 0.05  # of an opinion
 
 Told = tuple[float, bool]  # the score, and whether it is hidden or stands out
 
@@ -314,6 +318,7 @@ def bench_noise(scenarios: dict[str, list[Line]]) -> dict[str, object]:
         "microseconds": microseconds(next(iter(scenarios.values()))),
         "results": results,
         "each_rule_left_out": left_out,
+        "outcomes": bench_outcomes(scenarios),
     }
 
 
@@ -340,6 +345,48 @@ def microseconds(lines: Sequence[Line]) -> dict[str, float]:
             call(x, y)
         told[name] = (time.process_time() - began) / len(inputs) * 1e6
     return told
+
+
+OUTCOMES: dict[str, Callable[[int], float | None]] = {
+    "nothing": lambda _: None,
+    "it ended: noise": lambda _: 0.0,
+    "under 5 other names at the time: noise": lambda others: 0.0 if others < 5 else None,
+    "10 other names at the time: wanted": lambda others: 1.0 if others >= 10 else None,
+}
+
+
+def with_others(lines: Iterable[Line]) -> list[tuple[Line, int]]:
+    """Return the changes, each with how many other names began within five minutes of it."""
+    found = [line for line in lines if line.changes]
+    begins, wide = [line.at for line in found], MINUTES * 60_000
+    near = [found[bisect_left(begins, at - wide) : bisect_right(begins, at + wide)] for at in begins]
+    return [(line, len({one.name for one in around} - {line.name})) for line, around in zip(found, near, strict=True)]
+
+
+def bench_outcomes(scenarios: dict[str, list[Line]]) -> list[dict[str, Any]]:
+    """Measure what outcomes add to a few opinions: the area over changes, mean of 20 choices of what is said."""
+    of, results = {name: with_others(lines) for name, lines in scenarios.items()}, list[dict[str, Any]]()
+    for (train, test), said, (outcome, told_by) in product(permutations(of, 2), (10, 50, 200), OUTCOMES.items()):
+        areas, lots = [], range(len(of[train]))
+        for seed in range(20):
+            model, spoken = NoiseModel(), {*random.Random(seed).sample(lots, min(said, len(lots)))}  # noqa: S311
+            for number, (line, others) in enumerate(of[train]):
+                if (y := float(line.step is not None) if number in spoken else told_by(others)) is not None:
+                    _take(model, line.noise_input(), y, 1.0 if number in spoken else OUTCOME_WEIGHT)
+            rates = [round(1 - model.chance(line.noise_input()), 9) for line, _ in of[test]]
+            areas.append(auc(rates, [line.step is not None for line, _ in of[test]]))
+        results.append({"test": test, "opinions": said, "outcome": outcome, "auc": fmean(areas)})
+    _print("Outcomes beside a few opinions", results, tuple(results[0]))
+    return results
+
+
+def _take(model: Any, x: NoiseInput, y: float, weight: float) -> None:
+    """Let a noise model learn a label of this weight; its own are whole."""
+    place = model._place(x.at // noise._WEEK_MS, make=True)
+    for key in (noise._name_key(x), noise._instance_key(x)):
+        row = model._counts.setdefault(key, array("d", bytes(16 * noise.WEEKS)))
+        row[place] += weight
+        row[noise.WEEKS + place] += weight * y
 
 
 def setting() -> dict[str, float]:

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bench import noise, report
-from bench.noise import Line, RatePerRule, by_step, judged, pooled, scenario, taught
+from bench.noise import Line, RatePerRule, by_step, judged, pooled, scenario, taught, with_others
 from pipeline.domain.severity import Severity
 from pipeline.evaluation.classification import auc
 
@@ -58,6 +58,11 @@ def test_labels_come_an_hour_late() -> None:
     assert scores == [0.99, 0.99, 1 - 1.01 / 2, 1 - 1.01 / 2]
 
 
+def test_names_within_five_minutes_are_at_the_same_time() -> None:
+    lines = [line("a", 0), line("b", 300_000), line("b", 300_000), line("c", 600_000)]
+    assert [others for _, others in with_others(lines)] == [1, 2, 2, 1]
+
+
 def test_the_bench_measures_every_pair_of_scenarios(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results: dict[str, Any] = {}
     monkeypatch.setattr(report, "write_result", lambda name, data: results.update({name: data}))
@@ -65,6 +70,7 @@ def test_the_bench_measures_every_pair_of_scenarios(tmp_path: Path, monkeypatch:
     assert len(results["noise"]["results"]) == 2 * 3 * 6 * 2
     for one in results["noise"]["results"]:
         assert (one["auc"], one["noise_hidden"], one["attack_hidden"], one["steps_kept"]) == (1, 1, 0, 2)
+    assert [one["auc"] for one in results["noise"]["outcomes"] if one["opinions"] == 200] == [1] * 8
     assert [one["scenario"] for one in results["alert_stream"]["results"]] == ["one"] * 3 + ["two"] * 3
 
 
