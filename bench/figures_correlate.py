@@ -84,7 +84,7 @@ def correlate(found: dict[str, Any]) -> list[str]:
 
 def run_of(late: dict[str, Any]) -> str:
     """Say who works in a measurement of latency, and on what."""
-    return workers_of(late["workers"], in_step=late.get("in_step", True))
+    return workers_of(late["workers"], in_step=late["in_step"])
 
 
 def workers_of(workers: Sequence[str], *, in_step: bool) -> str:

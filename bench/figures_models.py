@@ -61,7 +61,21 @@ def noise(found: dict[str, Any]) -> list[str]:
         "AUC ≥ 0.995; at most 0.1 % of the attack hidden with at least 95 % of the noise; all steps kept.",
         "",
         *table(("train → test", "learns", "judge", "AUC", "noise hidden", "attack hidden", "steps kept"), rows),
+        "",
+        "What became of an alert, counted as a twentieth of an opinion where nobody said anything, beside some",
+        "opinions of changes drawn at random: AUC over the changes of the other scenario, mean of 20 draws. It is left out",
+        "of the model: to count every end as noise does as much, and either takes what is frequent for noise.",
+        "",
+        *table(("judged", "opinions", *dict.fromkeys(one["outcome"] for one in found["outcomes"])), outcomes(found)),
     ]
+
+
+def outcomes(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row for each scenario and number of opinions, with the AUC by what was counted beside them."""
+    areas: dict[tuple[str, int], list[str]] = {}
+    for one in found["outcomes"]:
+        areas.setdefault((one["test"], one["opinions"]), []).append(f"{one['auc']:.3f}")
+    return [(test, str(said), *those) for (test, said), those in areas.items()]
 
 
 def alert_stream(found: dict[str, Any]) -> list[str]:
