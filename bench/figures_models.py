@@ -63,8 +63,8 @@ def noise(found: dict[str, Any]) -> list[str]:
         *table(("train → test", "learns", "judge", "AUC", "noise hidden", "attack hidden", "steps kept"), rows),
         "",
         "What became of an alert, counted as a twentieth of an opinion where nobody said anything, beside some",
-        "opinions of changes drawn at random: AUC over the changes of the other scenario, mean of 20 draws. It is left out",
-        "of the model: to count every end as noise does as much, and either takes what is frequent for noise.",
+        "opinions of changes drawn at random: AUC over the changes of the other scenario, mean of 20 draws. It is",
+        "left out of the model: to count every end as noise does as much, and either takes what is frequent for noise.",
         "",
         *table(("judged", "opinions", *dict.fromkeys(one["outcome"] for one in found["outcomes"])), outcomes(found)),
     ]
