@@ -382,7 +382,7 @@ def bench_outcomes(scenarios: dict[str, list[Line]]) -> list[dict[str, Any]]:
 
 def _take(model: Any, x: NoiseInput, y: float, weight: float) -> None:
     """Let a noise model learn a label of this weight; its own are whole."""
-    place = model._place(x.at // noise._WEEK_MS, make=True)
+    place = model._place(noise._week(x, y), make=True)
     for key in (noise._name_key(x), noise._instance_key(x)):
         row = model._counts.setdefault(key, array("d", bytes(16 * noise.WEEKS)))
         row[place] += weight

@@ -8,7 +8,7 @@ two agents has three such threads. In one loop there is nothing to cross: see do
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mode.threads import QueueServiceThread
 from mode.utils.futures import maybe_async
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mode.threads import ServiceThread
+
+_CLEANING_S: Final = 30.0
 
 
 class NoThread:
@@ -51,6 +53,9 @@ class SameLoopService(QueueServiceThread):
         here = loop or asyncio.get_event_loop()
         super().__init__(*args, loop=here, thread_loop=here, **kwargs)
 
+    async def on_thread_started(self) -> None:
+        """Start no queue of methods: they are called, and nobody has to carry them to a thread."""
+
     async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call `fun` and return what it returns."""
         return await maybe_async(fun(*args, **kwargs))
@@ -63,9 +68,6 @@ class SameLoopService(QueueServiceThread):
 
     async def _gather_remaining_tasks(self) -> None:
         """Leave all other tasks alone: in a thread's loop they would be the service's, in this one they are not."""
-
-
-_CLEANING_S = 30.0
 
 
 def _take_note(serving: asyncio.Task[None]) -> None:

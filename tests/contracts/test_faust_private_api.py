@@ -185,6 +185,13 @@ CONTRACTS = [
     ),
     Contract(
         QueueServiceThread,
+        "on_thread_started",
+        "self",
+        "478281dbe7feb9e6",
+        "same_loop.SameLoopService.on_thread_started, which takes its place",
+    ),
+    Contract(
+        QueueServiceThread,
         "call_thread",
         "self fun args kwargs",
         "2946b7e459bd1ea1",

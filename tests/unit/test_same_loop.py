@@ -61,6 +61,7 @@ def test_what_would_be_called_in_the_thread_is_called_here(method: str) -> None:
         await reader.start()
         assert await reader.call_thread(getattr(reader, method), "a", "b") == ("a", "b")
         assert reader.ran_in[-1] == (threading.current_thread(), asyncio.get_running_loop())
+        assert reader._method_queue is None
         await reader.stop()
 
     asyncio.run(run())
